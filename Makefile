@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+#
+# Short names for what Meson does. Each target installs what is missing (packages.txt), configures, builds, does its job.
+# The build itself is described in meson.build.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# One build directory for each compiler and sanitizer: build, build-clang, build-address, build-clang-thread, ...
+comma := ,
+compiler := $(notdir $(lastword $(CC)))
+BUILD := build$(if $(filter-out gcc cc,$(compiler)),-$(compiler))$(if $(SANITIZE),-$(firstword $(subst $(comma), ,$(SANITIZE))))
+setup := $(if $(SANITIZE),-Db_sanitize=$(SANITIZE))
+sections := $(if $(findstring clang,$(compiler)),clang)
+
+export CC DESTDIR
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1
+
+.PHONY: all run test sanitize tsan bench install clean help
+.NOTPARALLEL:
+
+all:
+	@tools/install-packages.sh $(sections)
+	@tools/build.sh $(BUILD) $(setup)
+
+run: all
+	@$(BUILD)/src/cli/vfplane run $(ARGS)
+
+test:
+	@tools/install-packages.sh $(sections)
+	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
+	@tools/run-tests.py $(BUILD) --timeout-multiplier $(if $(SANITIZE),10,3) $(TESTS)
+
+sanitize:
+	@$(MAKE) --no-print-directory test SANITIZE=address,undefined
+	@$(MAKE) --no-print-directory run SANITIZE=address,undefined
+
+tsan:
+	@$(MAKE) --no-print-directory test SANITIZE=thread
+
+bench: all
+	@$(BUILD)/bench/bench $(ARGS)
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@tools/build.sh $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild --quiet
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
+	@echo 'installed in $(DESTDIR)$(PREFIX)'
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo 'make run        a write on its way from a guest into its VF        ARGS="--guests 4 --vfs 8"'
+	@echo 'make test       every test; the last line counts them              TESTS="--suite pci"'
+	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
+	@echo 'make tsan       the tests under ThreadSanitizer'
+	@echo 'make bench      what a request costs, beside what it must cost'
+	@echo 'make install    PREFIX=/usr/local DESTDIR='
+	@echo 'make clean      removes the build directories'
+	@echo 'CC=clang        with any of them: the other compiler, in its own build directory'
