@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "guiddef.h" /* the other spelling */

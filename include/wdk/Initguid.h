@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "initguid.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "ntddndis.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "ntifs.h" /* the other spelling */

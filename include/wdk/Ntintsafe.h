@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "ntintsafe.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "ntstatus.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "pcivirt.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "vpci.h" /* the other spelling */

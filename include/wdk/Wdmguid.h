@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "wdmguid.h" /* the other spelling */

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "km/sal.h" /* source annotations, older spelling */

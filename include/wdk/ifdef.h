@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "ndis6/link.h" /* interface types */

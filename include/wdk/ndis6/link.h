@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Media, link, statistics and the interface's identity (types that ifdef.h and netioapi share with NDIS).
+ */
+#ifndef VFPLANE_NDIS6_LINK_H
+#define VFPLANE_NDIS6_LINK_H
+
+#include "object.h"
+
+/* Identity of an interface, the same after every restart of the machine. */
+typedef union _NET_LUID_LH {
+    ULONG64 Value;
+    struct {
+        ULONG64 Reserved : 24;
+        ULONG64 NetLuidIndex : 24;
+        ULONG64 IfType : 16;
+    } Info;
+} NET_LUID_LH, *PNET_LUID_LH, NET_LUID, *PNET_LUID, IF_LUID, *PIF_LUID;
+typedef ULONG NET_IFINDEX, *PNET_IFINDEX, IF_INDEX, *PIF_INDEX;
+typedef USHORT NET_IFTYPE, *PNET_IFTYPE, IFTYPE;
+typedef ULONG NET_IF_COMPARTMENT_ID, *PNET_IF_COMPARTMENT_ID;
+#define IF_TYPE_ETHERNET_CSMACD    6
+#define IF_TYPE_SOFTWARE_LOOPBACK  24
+#define IF_MAX_PHYS_ADDRESS_LENGTH 32
+
+typedef enum _NET_IF_ACCESS_TYPE {
+    NET_IF_ACCESS_LOOPBACK = 1,
+    NET_IF_ACCESS_BROADCAST = 2,
+    NET_IF_ACCESS_POINT_TO_POINT = 3,
+    NET_IF_ACCESS_POINT_TO_MULTI_POINT = 4,
+    NET_IF_ACCESS_MAXIMUM = 5
+} NET_IF_ACCESS_TYPE,
+    *PNET_IF_ACCESS_TYPE;
+
+typedef enum _NET_IF_DIRECTION_TYPE {
+    NET_IF_DIRECTION_SENDRECEIVE = 0,
+    NET_IF_DIRECTION_SENDONLY = 1,
+    NET_IF_DIRECTION_RECEIVEONLY = 2,
+    NET_IF_DIRECTION_MAXIMUM = 3
+} NET_IF_DIRECTION_TYPE,
+    *PNET_IF_DIRECTION_TYPE;
+
+typedef enum _NET_IF_CONNECTION_TYPE {
+    NET_IF_CONNECTION_DEDICATED = 1,
+    NET_IF_CONNECTION_PASSIVE = 2,
+    NET_IF_CONNECTION_DEMAND = 3,
+    NET_IF_CONNECTION_MAXIMUM = 4
+} NET_IF_CONNECTION_TYPE,
+    *PNET_IF_CONNECTION_TYPE;
+
+typedef enum _NET_IF_MEDIA_CONNECT_STATE {
+    MediaConnectStateUnknown = 0,
+    MediaConnectStateConnected = 1,
+    MediaConnectStateDisconnected = 2
+} NET_IF_MEDIA_CONNECT_STATE,
+    *PNET_IF_MEDIA_CONNECT_STATE, NDIS_MEDIA_CONNECT_STATE, *PNDIS_MEDIA_CONNECT_STATE;
+
+typedef enum _NET_IF_MEDIA_DUPLEX_STATE {
+    MediaDuplexStateUnknown = 0,
+    MediaDuplexStateHalf = 1,
+    MediaDuplexStateFull = 2
+} NET_IF_MEDIA_DUPLEX_STATE,
+    *PNET_IF_MEDIA_DUPLEX_STATE, NDIS_MEDIA_DUPLEX_STATE, *PNDIS_MEDIA_DUPLEX_STATE;
+
+typedef enum _NDIS_MEDIA_STATE {
+    NdisMediaStateConnected,
+    NdisMediaStateDisconnected
+} NDIS_MEDIA_STATE,
+    *PNDIS_MEDIA_STATE;
+
+typedef enum _NDIS_HARDWARE_STATUS {
+    NdisHardwareStatusReady,
+    NdisHardwareStatusInitializing,
+    NdisHardwareStatusReset,
+    NdisHardwareStatusClosing,
+    NdisHardwareStatusNotReady
+} NDIS_HARDWARE_STATUS,
+    *PNDIS_HARDWARE_STATUS;
+
+typedef enum _NDIS_SUPPORTED_PAUSE_FUNCTIONS {
+    NdisPauseFunctionsUnsupported,
+    NdisPauseFunctionsSendOnly,
+    NdisPauseFunctionsReceiveOnly,
+    NdisPauseFunctionsSendAndReceive,
+    NdisPauseFunctionsUnknown
+} NDIS_SUPPORTED_PAUSE_FUNCTIONS,
+    *PNDIS_SUPPORTED_PAUSE_FUNCTIONS;
+
+typedef enum _NDIS_MEDIUM {
+    NdisMedium802_3,
+    NdisMedium802_5,
+    NdisMediumFddi,
+    NdisMediumWan,
+    NdisMediumLocalTalk,
+    NdisMediumDix,
+    NdisMediumArcnetRaw,
+    NdisMediumArcnet878_2,
+    NdisMediumAtm,
+    NdisMediumWirelessWan,
+    NdisMediumIrda,
+    NdisMediumBpc,
+    NdisMediumCoWan,
+    NdisMedium1394,
+    NdisMediumInfiniBand,
+    NdisMediumTunnel,
+    NdisMediumNative802_11,
+    NdisMediumLoopback,
+    NdisMediumWiMAX,
+    NdisMediumIP,
+    NdisMediumMax
+} NDIS_MEDIUM,
+    *PNDIS_MEDIUM;
+
+typedef enum _NDIS_PHYSICAL_MEDIUM {
+    NdisPhysicalMediumUnspecified,
+    NdisPhysicalMediumWirelessLan,
+    NdisPhysicalMediumCableModem,
+    NdisPhysicalMediumPhoneLine,
+    NdisPhysicalMediumPowerLine,
+    NdisPhysicalMediumDSL,
+    NdisPhysicalMediumFibreChannel,
+    NdisPhysicalMedium1394,
+    NdisPhysicalMediumWirelessWan,
+    NdisPhysicalMediumNative802_11,
+    NdisPhysicalMediumBluetooth,
+    NdisPhysicalMediumInfiniband,
+    NdisPhysicalMediumWiMax,
+    NdisPhysicalMediumUWB,
+    NdisPhysicalMedium802_3,
+    NdisPhysicalMedium802_5,
+    NdisPhysicalMediumIrda,
+    NdisPhysicalMediumWiredWAN,
+    NdisPhysicalMediumWiredCoWan,
+    NdisPhysicalMediumOther,
+    NdisPhysicalMediumMax
+} NDIS_PHYSICAL_MEDIUM,
+    *PNDIS_PHYSICAL_MEDIUM;
+
+/* Bits per second; unknown is all ones. */
+#define NDIS_LINK_SPEED_UNKNOWN ((ULONG64)-1)
+
+#define NDIS_LINK_STATE_XMIT_LINK_SPEED_AUTO_NEGOTIATED 0x00000001
+#define NDIS_LINK_STATE_RCV_LINK_SPEED_AUTO_NEGOTIATED  0x00000002
+#define NDIS_LINK_STATE_DUPLEX_AUTO_NEGOTIATED          0x00000004
+#define NDIS_LINK_STATE_PAUSE_FUNCTIONS_AUTO_NEGOTIATED 0x00000008
+
+#define NDIS_LINK_STATE_REVISION_1 1
+/* Buffer of the indication NDIS_STATUS_LINK_STATE. Speeds in bits per second. */
+typedef struct _NDIS_LINK_STATE {
+    NDIS_OBJECT_HEADER Header; /* NDIS_OBJECT_TYPE_DEFAULT */
+    NDIS_MEDIA_CONNECT_STATE MediaConnectState;
+    NDIS_MEDIA_DUPLEX_STATE MediaDuplexState;
+    ULONG64 XmitLinkSpeed;
+    ULONG64 RcvLinkSpeed;
+    NDIS_SUPPORTED_PAUSE_FUNCTIONS PauseFunctions;
+    ULONG AutoNegotiationFlags;
+} NDIS_LINK_STATE, *PNDIS_LINK_STATE;
+#define NDIS_SIZEOF_LINK_STATE_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_LINK_STATE, AutoNegotiationFlags)
+C_ASSERT(sizeof(NDIS_LINK_STATE) == 40 && offsetof(NDIS_LINK_STATE, PauseFunctions) == 32);
+
+#define NDIS_LINK_PARAMETERS_REVISION_1 1
+/* OID_GEN_LINK_PARAMETERS (set). */
+typedef struct _NDIS_LINK_PARAMETERS {
+    NDIS_OBJECT_HEADER Header;
+    NDIS_MEDIA_DUPLEX_STATE MediaDuplexState;
+    ULONG64 XmitLinkSpeed;
+    ULONG64 RcvLinkSpeed;
+    NDIS_SUPPORTED_PAUSE_FUNCTIONS PauseFunctions;
+    ULONG AutoNegotiationFlags;
+} NDIS_LINK_PARAMETERS, *PNDIS_LINK_PARAMETERS;
+#define NDIS_SIZEOF_LINK_PARAMETERS_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_LINK_PARAMETERS, AutoNegotiationFlags)
+
+typedef enum _NDIS_INTERRUPT_MODERATION {
+    NdisInterruptModerationUnknown,
+    NdisInterruptModerationNotSupported,
+    NdisInterruptModerationEnabled,
+    NdisInterruptModerationDisabled
+} NDIS_INTERRUPT_MODERATION,
+    *PNDIS_INTERRUPT_MODERATION;
+#define NDIS_INTERRUPT_MODERATION_CHANGE_NEEDS_RESET        0x00000001
+#define NDIS_INTERRUPT_MODERATION_CHANGE_NEEDS_REINITIALIZE 0x00000002
+#define NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1     1
+/* OID_GEN_INTERRUPT_MODERATION (query, set). */
+typedef struct _NDIS_INTERRUPT_MODERATION_PARAMETERS {
+    NDIS_OBJECT_HEADER Header;
+    ULONG Flags;
+    NDIS_INTERRUPT_MODERATION InterruptModeration;
+} NDIS_INTERRUPT_MODERATION_PARAMETERS, *PNDIS_INTERRUPT_MODERATION_PARAMETERS;
+#define NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1                                                         \
+    NDIS_SIZEOF_THROUGH(NDIS_INTERRUPT_MODERATION_PARAMETERS, InterruptModeration)
+
+#define NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV   0x00000001
+#define NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV  0x00000002
+#define NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV  0x00000004
+#define NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV             0x00000008
+#define NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS          0x00000010
+#define NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR             0x00000020
+#define NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT  0x00000040
+#define NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT 0x00000080
+#define NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT 0x00000100
+#define NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT            0x00000200
+#define NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR            0x00000400
+#define NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS         0x00008000
+#define NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV    0x00010000
+#define NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV   0x00020000
+#define NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV   0x00040000
+#define NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT   0x00080000
+#define NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT  0x00100000
+#define NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT  0x00200000
+
+/* The same bits, as SupportedStatistics of the general attributes. */
+#define NDIS_STATISTICS_DIRECTED_FRAMES_RCV_SUPPORTED   0x00000001
+#define NDIS_STATISTICS_MULTICAST_FRAMES_RCV_SUPPORTED  0x00000002
+#define NDIS_STATISTICS_BROADCAST_FRAMES_RCV_SUPPORTED  0x00000004
+#define NDIS_STATISTICS_BYTES_RCV_SUPPORTED             0x00000008
+#define NDIS_STATISTICS_RCV_DISCARDS_SUPPORTED          0x00000010
+#define NDIS_STATISTICS_RCV_ERROR_SUPPORTED             0x00000020
+#define NDIS_STATISTICS_DIRECTED_FRAMES_XMIT_SUPPORTED  0x00000040
+#define NDIS_STATISTICS_MULTICAST_FRAMES_XMIT_SUPPORTED 0x00000080
+#define NDIS_STATISTICS_BROADCAST_FRAMES_XMIT_SUPPORTED 0x00000100
+#define NDIS_STATISTICS_BYTES_XMIT_SUPPORTED            0x00000200
+#define NDIS_STATISTICS_XMIT_ERROR_SUPPORTED            0x00000400
+#define NDIS_STATISTICS_XMIT_DISCARDS_SUPPORTED         0x00008000
+#define NDIS_STATISTICS_DIRECTED_BYTES_RCV_SUPPORTED    0x00010000
+#define NDIS_STATISTICS_MULTICAST_BYTES_RCV_SUPPORTED   0x00020000
+#define NDIS_STATISTICS_BROADCAST_BYTES_RCV_SUPPORTED   0x00040000
+#define NDIS_STATISTICS_DIRECTED_BYTES_XMIT_SUPPORTED   0x00080000
+#define NDIS_STATISTICS_MULTICAST_BYTES_XMIT_SUPPORTED  0x00100000
+#define NDIS_STATISTICS_BROADCAST_BYTES_XMIT_SUPPORTED  0x00200000
+#define NDIS_STATISTICS_GEN_STATISTICS_SUPPORTED        0x00400000
+
+#define NDIS_STATISTICS_INFO_REVISION_1 1
+/* OID_GEN_STATISTICS (query). Counters since the adapter started; SupportedStatistics says which are valid. */
+typedef struct _NDIS_STATISTICS_INFO {
+    NDIS_OBJECT_HEADER Header;
+    ULONG SupportedStatistics;
+    ULONG64 ifInDiscards;
+    ULONG64 ifInErrors;
+    ULONG64 ifHCInOctets;
+    ULONG64 ifHCInUcastPkts;
+    ULONG64 ifHCInMulticastPkts;
+    ULONG64 ifHCInBroadcastPkts;
+    ULONG64 ifHCOutOctets;
+    ULONG64 ifHCOutUcastPkts;
+    ULONG64 ifHCOutMulticastPkts;
+    ULONG64 ifHCOutBroadcastPkts;
+    ULONG64 ifOutErrors;
+    ULONG64 ifOutDiscards;
+    ULONG64 ifHCInUcastOctets;
+    ULONG64 ifHCInMulticastOctets;
+    ULONG64 ifHCInBroadcastOctets;
+    ULONG64 ifHCOutUcastOctets;
+    ULONG64 ifHCOutMulticastOctets;
+    ULONG64 ifHCOutBroadcastOctets;
+} NDIS_STATISTICS_INFO, *PNDIS_STATISTICS_INFO;
+#define NDIS_SIZEOF_STATISTICS_INFO_REVISION_1 NDIS_SIZEOF_THROUGH(NDIS_STATISTICS_INFO, ifHCOutBroadcastOctets)
+
+#define NDIS_PACKET_TYPE_DIRECTED       0x00000001
+#define NDIS_PACKET_TYPE_MULTICAST      0x00000002
+#define NDIS_PACKET_TYPE_ALL_MULTICAST  0x00000004
+#define NDIS_PACKET_TYPE_BROADCAST      0x00000008
+#define NDIS_PACKET_TYPE_SOURCE_ROUTING 0x00000010
+#define NDIS_PACKET_TYPE_PROMISCUOUS    0x00000020
+#define NDIS_PACKET_TYPE_SMT            0x00000040
+#define NDIS_PACKET_TYPE_ALL_LOCAL      0x00000080
+#define NDIS_PACKET_TYPE_GROUP          0x00001000
+#define NDIS_PACKET_TYPE_ALL_FUNCTIONAL 0x00002000
+#define NDIS_PACKET_TYPE_FUNCTIONAL     0x00004000
+#define NDIS_PACKET_TYPE_MAC_FRAME      0x00008000
+#define NDIS_PACKET_TYPE_NO_LOCAL       0x00010000
+
+#define NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA            0x00000001
+#define NDIS_MAC_OPTION_RECEIVE_SERIALIZED             0x00000002
+#define NDIS_MAC_OPTION_TRANSFERS_NOT_PEND             0x00000004
+#define NDIS_MAC_OPTION_NO_LOOPBACK                    0x00000008
+#define NDIS_MAC_OPTION_FULL_DUPLEX                    0x00000010
+#define NDIS_MAC_OPTION_EOTX_INDICATION                0x00000020
+#define NDIS_MAC_OPTION_8021P_PRIORITY                 0x00000040
+#define NDIS_MAC_OPTION_SUPPORTS_MAC_ADDRESS_OVERWRITE 0x00000080
+#define NDIS_MAC_OPTION_RECEIVE_AT_DPC                 0x00000100
+#define NDIS_MAC_OPTION_8021Q_VLAN                     0x00000200
+#define NDIS_MAC_OPTION_RESERVED                       0x80000000
+
+#endif
