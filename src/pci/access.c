@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reads and writes. A call is cut into naturally aligned pieces of 4, 2 or 1 bytes (pci.md 4.11); each piece is the law
+ * of bits.h, then what state admits, then one atomic store, and when the call has been consumed its effects follow.
+ *
+ * A VF's call of one piece takes no lock. If its dword has only plain bits it is a single store of just these bytes, so
+ * that writers of other bytes of the dword lose nothing; otherwise it compares and swaps. Calls of several pieces, and
+ * FLR, exclude each other by the VF's stripe. All writes of the PF that are more than a plain store hold device->lock.
+ *
+ * Racing with disable: memory stays mapped, so a late store hits memory of a VF that is gone. It is wiped when VFs are
+ * next enabled.
+ */
+#include <string.h>
+
+#include "pci/internal.h"
+#include "trace/trace.h"
+
+struct target {
+    const struct pci_device *device;
+    const struct pci_map *map;
+    uint32_t *slots;
+    int function;
+};
+
+static bool is_single(uint32_t offset, uint32_t length)
+{
+    return length <= 4 && length != 3 && (offset & (length - 1)) == 0;
+}
+
+/* The largest aligned piece at `offset` that fits. */
+static uint32_t piece_length(uint32_t offset, uint32_t left)
+{
+    return offset % 4 == 0 && left >= 4 ? 4 : offset % 2 == 0 && left >= 2 ? 2 : 1;
+}
+
+/* Bytes of a piece at their place in the dword. */
+static uint32_t value_of(const uint8_t *bytes, uint32_t offset, uint32_t length)
+{
+    uint32_t value = bytes[0];
+    if (length == 4) {
+        memcpy(&value, bytes, 4);
+        return le32toh(value);
+    }
+    if (length == 2)
+        value |= (uint32_t)bytes[1] << 8;
+    return value << 8 * (offset % 4);
+}
+
+/* No bit of the dword needs to know what was there: every writable one takes the new value. */
+static inline void store_plain(const struct pci_register *reg, uint32_t *slot, uint32_t offset, uint32_t length,
+                               uint32_t value)
+{
+    uint32_t stored = htole32((value ^ reg->reset) & reg->rw);
+    uint8_t *bytes = (uint8_t *)&stored + offset % 4;
+    if (length == 4) {
+        __atomic_store_n(slot, stored, __ATOMIC_RELEASE);
+        return;
+    }
+    if (length == 1) {
+        __atomic_store_n((uint8_t *)slot + offset % 4, *bytes, __ATOMIC_RELEASE);
+        return;
+    }
+    uint16_t half;
+    memcpy(&half, bytes, 2);
+    __atomic_store_n((uint16_t *)slot + offset % 4 / 2, half, __ATOMIC_RELEASE);
+}
+
+static inline unsigned enables_of(uint32_t offset, uint32_t length)
+{
+    return ((1u << length) - 1) << offset % 4;
+}
+
+/* False: the write leaves the dword as it is and starts nothing, which is as good as a store of the same value. */
+static inline bool pulls_or_changes(const struct pci_register *reg, const uint32_t *slot, uint32_t offset,
+                                    uint32_t length, uint32_t value)
+{
+    const struct pci_masks masks = {reg->rw, reg->w1c, reg->trigger};
+    uint32_t old = le32toh(__atomic_load_n(slot, __ATOMIC_ACQUIRE)) ^ reg->reset;
+    unsigned enables = enables_of(offset, length);
+    return pci_law(old, value, enables, masks) != old || pci_law_triggered(value, enables, masks);
+}
+
+/* The law with the value before. True if an effect follows. */
+static bool store_exact(const struct target *target, uint32_t offset, uint32_t length, uint32_t value,
+                        struct pci_change *change, uint32_t *refused)
+{
+    const struct pci_register *reg = &target->map->dword[offset / 4];
+    const struct pci_masks masks = {reg->rw, reg->w1c, reg->trigger};
+    unsigned enables = enables_of(offset, length);
+    uint32_t *slot = &target->slots[reg->slot];
+    uint32_t seen = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+    uint32_t old, new, lawful;
+    do {
+        old = le32toh(seen) ^ reg->reset;
+        lawful = new = pci_law(old, value, enables, masks);
+        if (reg->effect >= PCI_EFFECT_ADMITTED)
+            new = pci_admit(target->device, target->function, offset / 4, old, lawful);
+    } while (new != old && !__atomic_compare_exchange_n(slot, &seen, htole32(new ^ reg->reset), false, __ATOMIC_ACQ_REL,
+                                                        __ATOMIC_ACQUIRE));
+    *refused |= (uint32_t)(new != lawful) << reg->effect;
+    *change = (struct pci_change){
+        .dword = offset / 4, .before = old, .after = new, .triggered = pci_law_triggered(value, enables, masks)};
+    return change->triggered || (old ^ new) & reg->watch;
+}
+
+static void write_piece(const struct target *target, uint32_t offset, uint32_t length, const uint8_t *bytes,
+                        struct pci_changes *changes)
+{
+    const struct pci_register *reg = &target->map->dword[offset / 4];
+    uint32_t value = value_of(bytes, offset, length);
+    if (reg->kind == PCI_PLAIN)
+        store_plain(reg, &target->slots[reg->slot], offset, length, value);
+    struct pci_change change;
+    if (reg->kind != PCI_EXACT || !store_exact(target, offset, length, value, &change, &changes->refused))
+        return;
+    /* Two pieces of one call may meet in one dword; the effect sees the dword before the first and after the second. */
+    struct pci_change *last = changes->count ? &changes->item[changes->count - 1] : NULL;
+    if (last && last->dword == change.dword) {
+        last->after = change.after;
+        last->triggered |= change.triggered;
+    } else {
+        changes->item[changes->count++] = change;
+    }
+}
+
+static void write_pieces(const struct target *target, uint32_t offset, const uint8_t *bytes, uint32_t length,
+                         struct pci_changes *changes)
+{
+    while (length) {
+        uint32_t piece = piece_length(offset, length);
+        write_piece(target, offset, piece, bytes, changes);
+        offset += piece;
+        bytes += piece;
+        length -= piece;
+    }
+}
+
+static void read_pieces(const struct pci_map *map, const uint32_t *slots, uint32_t offset, uint8_t *bytes,
+                        uint32_t length)
+{
+    while (length) {
+        uint32_t value = htole32(pci_load(map, slots, offset / 4));
+        uint32_t piece = 4 - offset % 4 < length ? 4 - offset % 4 : length;
+        memcpy(bytes, (const uint8_t *)&value + offset % 4, piece);
+        offset += piece;
+        bytes += piece;
+        length -= piece;
+    }
+}
+
+/* ---- who answers ----------------------------------------------------------------------------------------------- */
+
+/* How much too early an access to the VF is now; 0: it is ready. */
+static uint64_t early_ns(const struct pci_device *device, uint32_t vf)
+{
+    uint64_t now = pci_now(device);
+    uint64_t created = atomic_load_explicit(&device->vfs_ready_ns, memory_order_acquire);
+    uint64_t reset = atomic_load_explicit(&pci_vf_at(device, vf)->ready_ns, memory_order_acquire);
+    uint64_t ready = created > reset ? created : reset;
+    return now < ready ? ready - now : 0;
+}
+
+/* An access before the specification's 100 ms have passed is counted, and under strict timing not answered. */
+static bool is_ready(struct pci_device *device, uint32_t vf)
+{
+    uint64_t early = early_ns(device, vf);
+    if (!early)
+        return true;
+    atomic_fetch_add_explicit(&device->early, 1, memory_order_relaxed);
+    TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "VF %u accessed %llu ns too early", vf, (unsigned long long)early);
+    return !device->options.strict_timing;
+}
+
+static bool vf_answers(struct pci_device *device, int function)
+{
+    uint32_t reachable = atomic_load_explicit(&device->reachable, memory_order_acquire);
+    if (__builtin_expect((uint32_t)function >= reachable, 0))
+        return false;
+    return !device->timed || is_ready(device, function);
+}
+
+/* Asked again with the stripe held: while we waited the VF may have vanished, or a reset may have begun. */
+static bool still_answers(const struct pci_device *device, int function)
+{
+    if ((uint32_t)function >= atomic_load_explicit(&device->reachable, memory_order_acquire))
+        return false;
+    return !device->timed || !device->options.strict_timing || !early_ns(device, function);
+}
+
+/* ---- one function ---------------------------------------------------------------------------------------------- */
+
+static struct target vf_target(struct pci_device *device, int function)
+{
+    return (struct target){device, &device->profile->vf, pci_vf_at(device, function)->slots, function};
+}
+
+/* Kept out of the way of stores that set nothing off. */
+static __attribute__((noinline)) void write_vf_exact(struct pci_device *device, int function, uint32_t offset,
+                                                     uint32_t length, uint32_t value)
+{
+    struct pci_changes changes;
+    changes.refused = 0;
+    struct target target = vf_target(device, function);
+    changes.count = store_exact(&target, offset, length, value, &changes.item[0], &changes.refused);
+    pci_effects_vf(device, function, &changes, false);
+    pci_effects_report(device, function, &changes);
+}
+
+static inline void write_vf_single(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
+                                   uint32_t length)
+{
+    const struct pci_register *reg = &device->profile->vf.dword[offset / 4];
+    if (reg->kind == PCI_FIXED)
+        return;
+    uint32_t value = value_of(bytes, offset, length);
+    uint32_t *slot = &pci_vf_at(device, function)->slots[reg->slot];
+    if (reg->kind == PCI_PLAIN)
+        store_plain(reg, slot, offset, length, value);
+    else if (pulls_or_changes(reg, slot, offset, length, value))
+        write_vf_exact(device, function, offset, length, value);
+}
+
+/* 0: the VF no longer answers when its stripe is ours. */
+static uint32_t write_vf_pieces(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
+                                uint32_t length)
+{
+    struct pci_changes changes;
+    changes.count = changes.refused = 0;
+    struct target target = vf_target(device, function);
+    struct pci_lock *stripe = pci_stripe_of(device, function);
+    pci_lock(stripe);
+    bool there = still_answers(device, function);
+    if (there) {
+        write_pieces(&target, offset, bytes, length, &changes);
+        pci_effects_vf(device, function, &changes, true);
+    }
+    pci_unlock(stripe);
+    pci_effects_report(device, function, &changes);
+    return there ? length : 0;
+}
+
+void pci_pf_write_locked(struct pci_device *device, uint32_t offset, const void *buffer, uint32_t length,
+                         struct pci_changes *changes)
+{
+    struct target target = {device, &device->profile->pf, device->pf_slots, PCI_FUNCTION_PF};
+    changes->count = changes->refused = 0;
+    write_pieces(&target, offset, buffer, length, changes);
+    pci_effects_pf(device, changes);
+}
+
+static uint32_t write_pf(struct pci_device *device, uint32_t offset, const uint8_t *bytes, uint32_t length)
+{
+    if (atomic_load_explicit(&device->gone, memory_order_acquire))
+        return 0;
+    struct pci_changes changes;
+    const struct pci_register *reg = &device->profile->pf.dword[offset / 4];
+    if (is_single(offset, length) && reg->kind != PCI_EXACT) {
+        if (reg->kind == PCI_PLAIN)
+            store_plain(reg, &device->pf_slots[reg->slot], offset, length, value_of(bytes, offset, length));
+        return length;
+    }
+    pci_lock(&device->lock);
+    pci_pf_write_locked(device, offset, bytes, length, &changes);
+    pci_unlock(&device->lock);
+    pci_effects_report(device, PCI_FUNCTION_PF, &changes);
+    return length;
+}
+
+uint32_t pci_access_write(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
+                          uint32_t length)
+{
+    if (!pci_in_range(offset, length))
+        return 0;
+    if (function == PCI_FUNCTION_PF)
+        return write_pf(device, offset, bytes, length);
+    if (!vf_answers(device, function))
+        return 0;
+    if (__builtin_expect(!is_single(offset, length), 0))
+        return write_vf_pieces(device, function, offset, bytes, length);
+    write_vf_single(device, function, offset, bytes, length);
+    return length;
+}
+
+static uint32_t read_locked(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length)
+{
+    bool pf = function == PCI_FUNCTION_PF;
+    struct pci_lock *lock = pf ? &device->lock : pci_stripe_of(device, function);
+    const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
+    pci_lock(lock);
+    bool there = pf || still_answers(device, function);
+    if (there)
+        read_pieces(pci_map_of(device, function), slots, offset, bytes, length);
+    pci_unlock(lock);
+    return there ? length : 0;
+}
+
+uint32_t pci_access_read(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length)
+{
+    if (!pci_in_range(offset, length))
+        return 0;
+    bool pf = function == PCI_FUNCTION_PF;
+    bool answers = pf ? !atomic_load_explicit(&device->gone, memory_order_acquire) : vf_answers(device, function);
+    if (__builtin_expect(!answers, 0)) {
+        if (atomic_load_explicit(&device->gone, memory_order_acquire))
+            memset(bytes, 0xff, length);
+        return 0;
+    }
+    if (__builtin_expect(!is_single(offset, length), 0))
+        return read_locked(device, function, offset, bytes, length);
+    const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
+    read_pieces(pci_map_of(device, function), slots, offset, bytes, length);
+    return length;
+}
+
+bool pci_access_peek(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length)
+{
+    bool pf = function == PCI_FUNCTION_PF;
+    if (!length || (!pf && (uint32_t)function >= atomic_load_explicit(&device->existing, memory_order_acquire)))
+        return false;
+    read_pieces(pci_map_of(device, function), pf ? device->pf_slots : pci_vf_at(device, function)->slots, offset, bytes,
+                length);
+    return true;
+}
+
+uint32_t pci_pf_dword(const struct pci_device *device, uint32_t offset)
+{
+    return pci_load(&device->profile->pf, device->pf_slots, offset / 4);
+}
+
+uint16_t pci_pf_word(const struct pci_device *device, uint32_t offset)
+{
+    return pci_pf_dword(device, offset) >> 8 * (offset & 2);
+}
