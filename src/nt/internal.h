@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this room share.
+ *
+ * Locks, outermost first: loader, partition->lock, cancel lock, work lock, clock lock, the lock bit of a dispatcher
+ * object, pool lock. None is held while a driver is called, but for the cancel lock, which a cancel routine releases.
+ */
+#ifndef VFPLANE_NT_INTERNAL_H
+#define VFPLANE_NT_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "nt/nt.h"
+
+#define NT_EXPORT    __attribute__((visibility("default")))
+#define NT_NS_PER_US UINT64_C(1000)
+#define NT_NS_PER_MS UINT64_C(1000000)
+
+/* ---- objects ---------------------------------------------------------------------------------------------------- */
+
+enum nt_object_type { NT_OBJECT_THREAD = 0x4e540001, NT_OBJECT_DEVICE, NT_OBJECT_DRIVER, NT_OBJECT_EVENT };
+
+/* Stands directly before the body that drivers see. 16 bytes aligned, as pool is. */
+struct nt_object {
+    uint32_t type; /* enum nt_object_type: also tells an object from anything else */
+    _Atomic int32_t references;
+    struct nt_partition *partition;
+    void (*destroy)(void *body);
+    void *reserved;
+};
+_Static_assert(sizeof(struct nt_object) % 16 == 0, "the body keeps pool alignment");
+
+/* Zeroed body with one reference; NULL on lack of memory. */
+void *nt_object_create(struct nt_partition *partition, enum nt_object_type type, size_t size, void (*destroy)(void *));
+struct nt_object *nt_object_of(const void *body);
+void nt_object_reference(void *body);
+void nt_object_dereference(void *body);
+/* NULL on lack of memory. The handle takes over one reference. */
+HANDLE nt_handle_create(struct nt_partition *partition, void *body);
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
+
+struct _KTHREAD {
+    DISPATCHER_HEADER header; /* signalled when the thread ends */
+    void (*routine)(void *context);
+    void *context;
+    pthread_t native;
+    struct nt_partition *before;
+    NTSTATUS exit_status;
+    LONG priority;
+};
+
+/* ---- partition -------------------------------------------------------------------------------------------------- */
+
+#define NT_WORKERS_MAX 32u
+
+struct nt_work {
+    LIST_ENTRY entry;
+    uint64_t sequence;
+    void (*routine)(void *context);
+    void *context;
+    bool owned; /* made by nt_queue_work: freed before the routine runs */
+};
+
+struct nt_worker {
+    pthread_t thread;
+    uint64_t running; /* sequence of the item it runs, 0 = idle */
+};
+
+struct nt_work_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t arrived, finished;
+    LIST_ENTRY items;
+    uint64_t last; /* sequence of the youngest item */
+    struct nt_worker workers[NT_WORKERS_MAX];
+    unsigned count, idle;
+    bool stopping;
+};
+
+struct nt_clock {
+    pthread_mutex_t lock;
+    pthread_cond_t work, quiet;
+    _Atomic uint64_t now_ns;   /* the virtual clock */
+    _Atomic uint64_t next_due; /* of the earliest timer, UINT64_MAX = none */
+    uint64_t base_ns;          /* CLOCK_MONOTONIC when the partition was made */
+    LIST_ENTRY timers;         /* KTIMER by due time */
+    LIST_ENTRY dpcs;           /* KDPC, first in first out */
+    pthread_t thread;
+    bool started, running, stopping;
+};
+
+struct nt_pool_block;
+
+struct nt_pool {
+    pthread_mutex_t lock;
+    struct nt_pool_block **buckets;
+    size_t bucket_count, blocks, bytes;
+};
+
+struct nt_partition {
+    char name[32];
+    enum nt_role role;
+    bool real_time;
+    struct trace *trace;
+    _Atomic uint64_t violations;
+    _Atomic(void *) slots[NT_SLOTS];
+    pthread_mutex_t lock; /* drivers, device stacks, handles, I/O windows */
+    LIST_ENTRY drivers;
+    LIST_ENTRY windows;
+    LIST_ENTRY names;
+    _Atomic uint32_t last_luid;
+    void **handles;
+    size_t handle_count;
+    _Atomic uint32_t threads; /* system threads of drivers that have not ended */
+    KSPIN_LOCK cancel_lock;
+    struct nt_work_queue work;
+    struct nt_clock clock;
+    struct nt_pool pool;
+};
+
+extern _Thread_local struct nt_partition *nt_partition_current __attribute__((tls_model("initial-exec")));
+extern _Thread_local KIRQL nt_irql __attribute__((tls_model("initial-exec")));
+
+bool nt_work_init(struct nt_partition *partition);
+void nt_work_stop(struct nt_partition *partition);
+void nt_work_insert(struct nt_partition *partition, struct nt_work *work);
+/* After a callback that must come back at the IRQL it was entered at: reports and repairs. */
+void nt_irql_expect(KIRQL expected, const char *callback);
+
+bool nt_clock_init(struct nt_partition *partition);
+void nt_clock_stop(struct nt_partition *partition);
+/* A thread is about to wait: lets the virtual clock run to the next timer due up to `limit_ns`. False: none is. */
+bool nt_clock_skip(struct nt_partition *partition, uint64_t limit_ns);
+/* What a driver asks the clock costs time, so that a driver that polls the clock gets on. */
+uint64_t nt_clock_read(struct nt_partition *partition);
+void nt_clock_flush_dpcs(struct nt_partition *partition);
+uint64_t nt_monotonic_ns(void);
+
+bool nt_pool_init(struct nt_pool *pool);
+/* Reports what is left by tag, frees it, returns its bytes. */
+size_t nt_pool_destroy(struct nt_pool *pool);
+void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag, bool zero);
+void nt_pool_free(struct nt_partition *partition, void *block, uint32_t tag, bool check_tag);
+
+void nt_windows_destroy(struct nt_partition *partition);
+
+/* The partition's names of devices, links and device interfaces. */
+bool nt_name_find(struct nt_partition *partition, PCUNICODE_STRING name);
+/* STATUS_SUCCESS, STATUS_OBJECT_NAME_COLLISION, STATUS_INSUFFICIENT_RESOURCES. */
+NTSTATUS nt_name_add(struct nt_partition *partition, PCUNICODE_STRING name, const void *owner);
+/* Those of one owner; NULL: all. Returns how many symbolic links were among them. */
+unsigned nt_names_remove(struct nt_partition *partition, const void *owner);
+
+/* ---- dispatcher objects ----------------------------------------------------------------------------------------- */
+
+enum nt_dispatcher_type {
+    NT_EVENT_NOTIFICATION = 0,
+    NT_EVENT_SYNCHRONIZATION = 1,
+    NT_MUTANT = 2,
+    NT_SEMAPHORE = 5,
+    NT_THREAD = 6,
+    NT_TIMER_NOTIFICATION = 8,
+    NT_TIMER_SYNCHRONIZATION = 9,
+};
+
+void nt_dispatcher_init(DISPATCHER_HEADER *header, enum nt_dispatcher_type type, LONG signalled);
+void nt_dispatcher_lock(DISPATCHER_HEADER *header);
+void nt_dispatcher_unlock(DISPATCHER_HEADER *header);
+/* With the lock held: wakes every waiter; each takes the object for itself or sleeps on. */
+void nt_dispatcher_wake(DISPATCHER_HEADER *header);
+/* Sets the signal state, wakes, returns the state before. */
+LONG nt_dispatcher_signal(DISPATCHER_HEADER *header, LONG state);
+LONG nt_dispatcher_state(DISPATCHER_HEADER *header);
+
+/* ---- IRPs -------------------------------------------------------------------------------------------------------- */
+
+#define NT_TAG_IRP   0x20707249u /* "Irp " */
+#define NT_IRP_OWNED 0x01u       /* IRP.AllocationFlags: made by IoBuild*, freed by us when it is completed */
+
+/* System buffer and MDLs of an IRP that IoBuild* made. */
+void nt_irp_free_buffers(PIRP irp);
+
+/* Sends an IRP_MJ_PNP with this stack location (MajorFunction is set here) to the top of the device's stack, waits,
+ * returns its status and IoStatus.Information. */
+NTSTATUS nt_pnp_send(PDEVICE_OBJECT device, const IO_STACK_LOCATION *stack, ULONG_PTR *information);
+
+/* ---- drivers, devices -------------------------------------------------------------------------------------------- */
+
+struct nt_driver_extension {
+    struct nt_driver_extension *next;
+    PVOID id;
+}; /* the driver's bytes follow */
+_Static_assert(sizeof(struct nt_driver_extension) % 16 == 0, "the bytes that follow keep pool alignment");
+
+struct nt_driver {
+    DRIVER_OBJECT object; /* first: a PDRIVER_OBJECT is a struct nt_driver */
+    DRIVER_EXTENSION extension;
+    LIST_ENTRY entry; /* in partition->drivers */
+    struct nt_partition *partition;
+    void *image;  /* dlopen */
+    int image_fd; /* private copy of the file, -1 = none */
+    struct nt_driver_extension *extensions;
+    char name[64];
+    WCHAR object_name[96], service_key[160];
+};
+
+struct nt_device {
+    DEVICE_OBJECT object; /* first */
+    PDEVICE_OBJECT below; /* the device this one is attached to */
+    struct nt_partition *partition;
+    bool deleted;
+    POWER_STATE power[2]; /* by POWER_STATE_TYPE, as PoSetPowerState left it */
+};
+
+#endif

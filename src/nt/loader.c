@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Loads driver images. The dynamic linker loads one file once, so the second load of a file goes through a private copy
+ * in memory: each load has its own globals.
+ */
+#include "nt/loader.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the dynamic linker has loaded is the process's, so is this lock: between asking whether a file is loaded and
+ * loading it nobody else may load it. */
+static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static NTSTATUS fail(struct nt_load_error *error, NTSTATUS status, const char *name, const char *why)
+{
+    snprintf(error->text, sizeof(error->text), "%s: %s", name, why);
+    return status;
+}
+
+/* Descriptor of a copy of the file in memory; -1 with errno. The caller keeps it open as long as the image is loaded:
+ * the name under which the copy is loaded stays taken. */
+static int copy_file(const char *path, const char *name)
+{
+    struct stat status;
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int to = from < 0 ? -1 : memfd_create(name, MFD_CLOEXEC);
+    bool copied = to >= 0 && fstat(from, &status) == 0;
+    for (off_t left = copied ? status.st_size : 0; copied && left > 0;) {
+        ssize_t count = sendfile(to, from, NULL, (size_t)left);
+        copied = count > 0;
+        left -= count;
+    }
+    int saved = errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0 && !copied) {
+        close(to);
+        to = -1;
+    }
+    errno = saved;
+    return to;
+}
+
+static bool is_loaded(const char *path)
+{
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle)
+        dlclose(handle);
+    return handle != NULL;
+}
+
+/* The dynamic linker's sentence names the file first; what counts is what follows. */
+static const char *linker_reason(void)
+{
+    const char *text = dlerror();
+    const char *colon = text ? strstr(text, ": ") : NULL;
+    return colon ? colon + 2 : text ? text : "cannot be loaded";
+}
+
+static NTSTATUS load(const char *path, struct nt_image *image, struct nt_load_error *error)
+{
+    char copy[64];
+    if (is_loaded(path)) {
+        image->fd = copy_file(path, image->name);
+        if (image->fd < 0)
+            return fail(error, STATUS_INSUFFICIENT_RESOURCES, image->name, strerror(errno));
+        snprintf(copy, sizeof(copy), "/proc/self/fd/%d", image->fd);
+        path = copy;
+    }
+    image->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!image->handle)
+        return fail(error, STATUS_INVALID_IMAGE_FORMAT, image->name, linker_reason());
+    image->entry = (PDRIVER_INITIALIZE)dlsym(image->handle, "DriverEntry");
+    if (!image->entry)
+        return fail(error, STATUS_DRIVER_ENTRYPOINT_NOT_FOUND, image->name, "no DriverEntry");
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS nt_image_open(const char *path, struct nt_image *image, struct nt_load_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    *image = (struct nt_image){.fd = -1};
+    snprintf(image->name, sizeof(image->name), "%s", slash ? slash + 1 : path);
+    /* An absolute name keeps the dynamic linker from looking anywhere else. */
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return fail(error, STATUS_OBJECT_NAME_NOT_FOUND, path, strerror(errno));
+    pthread_mutex_lock(&loader_lock);
+    NTSTATUS status = load(absolute, image, error);
+    if (!NT_SUCCESS(status))
+        nt_image_close(image->handle, image->fd);
+    pthread_mutex_unlock(&loader_lock);
+    free(absolute);
+    return status;
+}
+
+void nt_image_close(void *handle, int fd)
+{
+    if (handle)
+        dlclose(handle);
+    if (fd >= 0)
+        close(fd);
+}
+
+NT_EXPORT PVOID MmGetSystemRoutineAddress(PUNICODE_STRING name)
+{
+    char text[128];
+    size_t count = name->Length / sizeof(WCHAR);
+    if (!nt_irql_at_most(PASSIVE_LEVEL, "MmGetSystemRoutineAddress") || count >= sizeof(text))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        text[i] = (char)(name->Buffer[i] < 0x80 ? name->Buffer[i] : '?');
+    text[count] = '\0';
+    return dlsym(RTLD_DEFAULT, text);
+}
