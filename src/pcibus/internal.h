@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this room share: a PF on the bus, and the interfaces to it that are handed out.
+ */
+#ifndef VFPLANE_PCIBUS_INTERNAL_H
+#define VFPLANE_PCIBUS_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "pcibus/pcibus.h"
+
+#define PCIBUS_TAG 0x49435050u /* "PPCI" */
+
+struct pcibus_pf;
+
+enum pcibus_interface_kind {
+    PCIBUS_BUS_STANDARD = 0x50430001, /* no small numbers: the kind also tells a context of ours from anything else */
+    PCIBUS_VIRTUALIZATION,
+};
+
+/* The Context of an interface. All who asked for it share it; it lives while the PDO or a reference does. */
+struct pcibus_interface {
+    enum pcibus_interface_kind kind;
+    _Atomic int32_t references; /* handed out and not given back */
+    struct pcibus_pf *pf;
+};
+
+struct pcibus_pf {
+    struct pci_device *device; /* only between pcibus_enter and pcibus_leave */
+    PDEVICE_OBJECT pdo;
+    _Atomic uint32_t holds; /* the PDO and every reference of an interface */
+    _Atomic uint32_t calls; /* calls inside the device, times 2; bit 0: the PDO is gone, nobody enters */
+    _Atomic bool started;
+    _Atomic bool surprised; /* the card was pulled: reads give all ones */
+    struct pcibus_interface bus_standard, virtualization;
+};
+
+/* Run-down protection: the device stays for a call that is inside; false: the PDO is gone. Any IRQL. */
+bool pcibus_enter(struct pcibus_pf *pf);
+void pcibus_leave(struct pcibus_pf *pf);
+void pcibus_release(struct pcibus_pf *pf); /* gives a hold back */
+
+/* The PF behind an interface's Context; NULL: not a live context of this kind, reported. */
+struct pcibus_pf *pcibus_pf_of(PVOID context, enum pcibus_interface_kind kind, const char *routine);
+VOID pcibus_reference(PVOID context);
+VOID pcibus_dereference(PVOID context);
+
+/* Configuration space through the run-down protection; rows 3 to 11 of pci.md 5.1. */
+ULONG pcibus_read(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length);
+ULONG pcibus_write(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length);
+
+/* Up to 8 bytes as a little-endian number, for traces: " <- 00000006" with " <- " before; "" for none and for more. */
+struct pcibus_value {
+    char text[24];
+};
+struct pcibus_value pcibus_value(const char *before, PVOID buffer, ULONG length);
+
+/* Routines of each interface, filled behind the INTERFACE header. */
+void pcibus_fill_bus_standard(PINTERFACE out);
+void pcibus_fill_virtualization(PINTERFACE out);
+struct _DMA_ADAPTER *pcibus_dma_adapter(struct _DEVICE_DESCRIPTION *description, PULONG map_registers);
+
+/* IRP_MJ_PNP minor functions; each returns the status the IRP completes with. IoStatus.Status holds the one it came
+ * with, to be returned by who does not handle it. */
+NTSTATUS pcibus_query_interface(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack);
+NTSTATUS pcibus_query_resources(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack);
+NTSTATUS pcibus_query_capabilities(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack);
+NTSTATUS pcibus_query_id(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack);
+NTSTATUS pcibus_query_bus_information(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack);
+
+#endif

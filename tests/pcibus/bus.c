@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include <initguid.h>
+
+#include "bus.h"
+
+#include <vpci.h> /* its GUIDs are defined here too */
+
+static struct pci_profile *load(const char *name)
+{
+    struct pci_profile *profile = NULL;
+    struct pci_error error;
+    char path[4096];
+    assert_non_null(getenv("PCI_PROFILES"));
+    snprintf(path, sizeof(path), "%s/%s", getenv("PCI_PROFILES"), name);
+    if (pci_profile_load(path, &profile, &error) != 0)
+        fail_msg("%s:%u: %s", path, error.line, error.text);
+    return profile;
+}
+
+struct bus *bus_begin_with(const char *profile, UINT16 routing_id, UINT8 subordinate_bus)
+{
+    struct bus *bus = calloc(1, sizeof(*bus));
+    assert_non_null(bus);
+    bus->nt = nt_test_begin(false);
+    bus->profile = load(profile);
+    struct pci_device_options options = {
+        .routing_id = routing_id, .has_address = routing_id != 0, .subordinate_bus = subordinate_bus};
+    assert_int_equal(pci_device_create(bus->profile, &options, &bus->device), 0);
+    assert_int_equal(pcibus_add_device(bus->nt->partition, bus->device, &bus->pdo), STATUS_SUCCESS);
+    assert_ptr_equal(pcibus_device(bus->pdo), bus->device);
+    assert_int_equal(nt_pnp_start(bus->pdo), STATUS_SUCCESS);
+    assert_int_equal(nt_query_interface(bus->pdo, &GUID_BUS_INTERFACE_STANDARD, sizeof(bus->standard), 1,
+                                        (PINTERFACE)&bus->standard),
+                     STATUS_SUCCESS);
+    assert_int_equal(
+        nt_query_interface(bus->pdo, &GUID_PCI_VIRTUALIZATION_INTERFACE, sizeof(bus->virt), 1, (PINTERFACE)&bus->virt),
+        STATUS_SUCCESS);
+    return bus;
+}
+
+struct bus *bus_begin(void)
+{
+    return bus_begin_with("intel-82576.lspci", 0, 0);
+}
+
+void bus_finish(struct bus *bus)
+{
+    bus->standard.InterfaceDereference(bus->standard.Context);
+    bus->virt.InterfaceDereference(bus->virt.Context);
+    pcibus_remove_device(bus->pdo);
+    pci_device_destroy(bus->device);
+    pci_profile_unref(bus->profile);
+    nt_test_finish(bus->nt);
+    free(bus);
+}
+
+void bus_enable(struct bus *bus, UINT16 num_vfs)
+{
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, num_vfs, FALSE, FALSE, TRUE), STATUS_SUCCESS);
+}
+
+struct snapshot {
+    uint16_t num_vfs;
+    uint8_t space[];
+};
+
+static struct snapshot *take(struct bus *bus)
+{
+    struct trace *trace = trace_enter_thread(NULL); /* these reads are the test's */
+    uint16_t num_vfs = pci_sriov_num_vfs(bus->device);
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot) + (num_vfs + 1u) * PCI_CONFIG_SIZE);
+    assert_non_null(snapshot);
+    snapshot->num_vfs = num_vfs;
+    for (int function = PCI_FUNCTION_PF; function < num_vfs; function++)
+        pci_config_read(bus->device, function, 0, snapshot->space + (function + 1) * PCI_CONFIG_SIZE, PCI_CONFIG_SIZE);
+    trace_enter_thread(trace);
+    return snapshot;
+}
+
+void *bus_snapshot(struct bus *bus)
+{
+    return take(bus);
+}
+
+void bus_unchanged(struct bus *bus, void *before)
+{
+    struct snapshot *was = before, *is = take(bus);
+    assert_int_equal(is->num_vfs, was->num_vfs);
+    assert_memory_equal(is->space, was->space, (is->num_vfs + 1u) * PCI_CONFIG_SIZE);
+    free(was);
+    free(is);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A partition with one PF on its PCI bus, started, and both interfaces in hand.
+ */
+#ifndef VFPLANE_PCIBUS_TEST_H
+#define VFPLANE_PCIBUS_TEST_H
+
+#include "../nt/nt_test.h"
+
+#include <wdmguid.h>
+
+#include "pcibus/pcibus.h"
+
+struct bus {
+    struct nt_fixture *nt;
+    struct pci_profile *profile;
+    struct pci_device *device;
+    PDEVICE_OBJECT pdo;
+    BUS_INTERFACE_STANDARD standard;
+    PCI_VIRTUALIZATION_INTERFACE virt;
+};
+
+/* The PF at `routing_id` (0: as in the capture); `subordinate_bus` as in struct pci_device_options. */
+struct bus *bus_begin_with(const char *profile, UINT16 routing_id, UINT8 subordinate_bus);
+struct bus *bus_begin(void); /* intel-82576: 01:00.0, 8 VFs, offset 128, stride 2 */
+/* Gives the interfaces back, removes the device; nothing may be reported or leak. */
+void bus_finish(struct bus *bus);
+void bus_enable(struct bus *bus, UINT16 num_vfs);
+/* All of the PF's and every VF's configuration space, to show that nothing changed. Freed by bus_unchanged. */
+void *bus_snapshot(struct bus *bus);
+void bus_unchanged(struct bus *bus, void *snapshot);
+
+#endif
