@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Configuration keywords (ndis.md 5.14, 7.1): what an INF would have put in the registry, set by the host program.
+ * A key below the driver's ("NicSwitches\0") is a prefix of the keyword.
+ */
+#include <strings.h>
+
+#include "ndis/internal.h"
+
+#define CONFIGURATION_MAGIC 0x474e49444e494346ull
+#define LONGEST             256
+
+struct reading {
+    struct reading *next;
+    NDIS_CONFIGURATION_PARAMETER parameter;
+    WCHAR text[];
+};
+
+struct configuration {
+    ULONG64 magic;
+    struct ndis_partition *room;
+    struct reading *readings; /* live until the handle is closed */
+    char prefix[LONGEST];
+};
+
+/* ---- the host's side -------------------------------------------------------------------------------------- */
+
+static struct ndis_keyword *take_out(struct ndis_partition *room, const char *name)
+{
+    struct ndis_keyword **link = &room->keywords, *found;
+
+    ndis_lock(&room->lock);
+    while (*link && strcasecmp((*link)->name, name))
+        link = &(*link)->next;
+    found = *link;
+    if (found)
+        *link = found->next;
+    ndis_unlock(&room->lock);
+    return found;
+}
+
+static struct ndis_keyword *make_keyword(const char *name, const char *value)
+{
+    size_t length = strlen(name) + 1;
+    struct ndis_keyword *keyword = malloc(sizeof *keyword + length);
+
+    if (!keyword)
+        return NULL;
+    memcpy(keyword->name, name, length);
+    keyword->value = strdup(value);
+    if (!keyword->value) {
+        free(keyword);
+        return NULL;
+    }
+    return keyword;
+}
+
+static void drop_keyword(struct ndis_partition *room, struct ndis_keyword *keyword)
+{
+    if (!keyword)
+        return;
+    free(keyword->value);
+    free(keyword);
+    ndis_partition_drop(room);
+}
+
+bool ndis_set_keyword(struct nt_partition *partition, const char *keyword, const char *value)
+{
+    struct ndis_keyword *made = value ? make_keyword(keyword, value) : NULL;
+    struct ndis_partition *room = ndis_partition_hold(partition);
+
+    if (!room || (value && !made)) {
+        if (made) {
+            free(made->value);
+            free(made);
+        }
+        if (room)
+            ndis_partition_drop(room);
+        return false;
+    }
+    drop_keyword(room, take_out(room, keyword));
+    if (!made) {
+        ndis_partition_drop(room);
+        return true;
+    }
+    ndis_lock(&room->lock);
+    made->next = room->keywords;
+    room->keywords = made; /* the reference taken above is the keyword's */
+    ndis_unlock(&room->lock);
+    return true;
+}
+
+void ndis_clear_keywords(struct nt_partition *partition)
+{
+    struct ndis_partition *room = ndis_partition_of(partition) ? ndis_partition_hold(partition) : NULL;
+    struct ndis_keyword *all, *next;
+
+    if (!room)
+        return;
+    ndis_lock(&room->lock);
+    all = room->keywords;
+    room->keywords = NULL;
+    ndis_unlock(&room->lock);
+    for (; all; all = next) {
+        next = all->next;
+        drop_keyword(room, all);
+    }
+    ndis_partition_drop(room);
+}
+
+/* The value of a keyword, copied; NULL when it is not set (or no memory). */
+static char *value_of(struct ndis_partition *room, const char *name)
+{
+    struct ndis_keyword *found;
+    char *value = NULL;
+
+    ndis_lock(&room->lock);
+    for (found = room->keywords; found && strcasecmp(found->name, name); found = found->next)
+        ;
+    if (found)
+        value = strdup(found->value);
+    ndis_unlock(&room->lock);
+    return value;
+}
+
+/* ---- the driver's side ------------------------------------------------------------------------------------ */
+
+static struct configuration *configuration_checked(NDIS_HANDLE handle, const char *routine)
+{
+    struct configuration *configuration = handle;
+
+    if (configuration && configuration->magic == CONFIGURATION_MAGIC)
+        return configuration;
+    nt_violation("BAD_CONFIGURATION_HANDLE", "%s: %p is no configuration handle", routine, handle);
+    return NULL;
+}
+
+static struct configuration *make_configuration(struct ndis_partition *room, const char *prefix)
+{
+    struct configuration *made = calloc(1, sizeof *made);
+
+    if (!made)
+        return NULL;
+    made->magic = CONFIGURATION_MAGIC;
+    made->room = ndis_partition_hold(room->nt);
+    memcpy(made->prefix, prefix, strlen(prefix) + 1);
+    return made;
+}
+
+NDIS_EXPORT NDIS_STATUS NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT ConfigObject,
+                                                PNDIS_HANDLE ConfigurationHandle)
+{
+    struct ndis_partition *room = ndis_partition_of(nt_current());
+
+    if (!nt_irql_at_most(PASSIVE_LEVEL, "NdisOpenConfigurationEx") || !ConfigObject || !ConfigurationHandle || !room)
+        return NDIS_STATUS_FAILURE;
+    if (!ndis_header_ok(ConfigObject, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+                        NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1))
+        return NDIS_STATUS_FAILURE;
+    *ConfigurationHandle = make_configuration(room, "");
+    return *ConfigurationHandle ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
+}
+
+NDIS_EXPORT VOID NdisCloseConfiguration(NDIS_HANDLE ConfigurationHandle)
+{
+    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisCloseConfiguration");
+    struct reading *next;
+
+    if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisCloseConfiguration"))
+        return;
+    for (struct reading *reading = configuration->readings; reading; reading = next) {
+        next = reading->next;
+        free(reading);
+    }
+    configuration->magic = 0;
+    ndis_partition_drop(configuration->room);
+    free(configuration);
+}
+
+/* Keywords are ASCII; anything else has no match. False: too long. */
+static bool to_name(const struct configuration *configuration, PNDIS_STRING given, char name[LONGEST])
+{
+    size_t start = strlen(configuration->prefix), length = given->Length / sizeof(WCHAR);
+
+    if (start + length >= LONGEST)
+        return false;
+    memcpy(name, configuration->prefix, start);
+    for (size_t i = 0; i < length; i++)
+        name[start + i] = given->Buffer[i] < 128 ? (char)given->Buffer[i] : '?';
+    name[start + length] = 0;
+    return true;
+}
+
+NDIS_EXPORT VOID NdisOpenConfigurationKeyByName(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle,
+                                                PNDIS_STRING SubKeyName, PNDIS_HANDLE SubKeyHandle)
+{
+    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisOpenConfigurationKeyByName");
+    char prefix[LONGEST];
+
+    *Status = NDIS_STATUS_FAILURE;
+    if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisOpenConfigurationKeyByName") ||
+        !to_name(configuration, SubKeyName, prefix) || strlen(prefix) + 2 > LONGEST)
+        return;
+    strcat(prefix, "\\");
+    *SubKeyHandle = make_configuration(configuration->room, prefix);
+    *Status = *SubKeyHandle ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
+}
+
+static bool to_integer(const char *value, int base, ULONG *integer)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, strncasecmp(value, "0x", 2) ? base : 16);
+
+    *integer = (ULONG)number;
+    return end != value && *end == 0 && number <= UINT32_MAX;
+}
+
+/* UTF-8 to UTF-16 units in `to` (room for strlen(value) + 1); bytes written without the terminator. */
+static USHORT to_wide(const char *value, WCHAR *to)
+{
+    size_t count = 0;
+
+    while (*value) {
+        unsigned char lead = (unsigned char)*value++;
+        unsigned extra = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+        uint32_t point = extra ? lead & (0x3fu >> extra) : lead;
+
+        while (extra-- && (*value & 0xc0) == 0x80)
+            point = point << 6 | ((unsigned char)*value++ & 0x3f);
+        if (point >= 0x10000) {
+            to[count++] = (WCHAR)(0xd7c0 + (point >> 10));
+            point = 0xdc00 | (point & 0x3ff);
+        }
+        to[count++] = (WCHAR)point;
+    }
+    to[count] = 0;
+    return (USHORT)(count * sizeof(WCHAR));
+}
+
+static struct reading *read_value(const char *value, NDIS_PARAMETER_TYPE type)
+{
+    size_t length = strlen(value);
+    struct reading *reading = NULL;
+
+    if (length < UINT16_MAX / 2 - 1)
+        reading = calloc(1, sizeof *reading + (length + 1) * sizeof(WCHAR));
+    if (!reading)
+        return NULL;
+    reading->parameter.ParameterType = type;
+    if (type == NdisParameterInteger || type == NdisParameterHexInteger) {
+        if (to_integer(value, type == NdisParameterHexInteger ? 16 : 10, &reading->parameter.ParameterData.IntegerData))
+            return reading;
+        free(reading);
+        return NULL;
+    }
+    reading->parameter.ParameterData.StringData.Buffer = reading->text;
+    reading->parameter.ParameterData.StringData.Length = to_wide(value, reading->text);
+    reading->parameter.ParameterData.StringData.MaximumLength =
+        reading->parameter.ParameterData.StringData.Length + sizeof(WCHAR);
+    return reading;
+}
+
+NDIS_EXPORT VOID NdisReadConfiguration(PNDIS_STATUS Status, PNDIS_CONFIGURATION_PARAMETER *ParameterValue,
+                                       NDIS_HANDLE ConfigurationHandle, PNDIS_STRING Keyword,
+                                       NDIS_PARAMETER_TYPE ParameterType)
+{
+    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisReadConfiguration");
+    struct reading *reading = NULL;
+    char name[LONGEST];
+    char *value;
+
+    *Status = NDIS_STATUS_FAILURE;
+    *ParameterValue = NULL;
+    if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisReadConfiguration") || !Keyword ||
+        ParameterType == NdisParameterBinary || !to_name(configuration, Keyword, name))
+        return;
+    value = value_of(configuration->room, name);
+    if (value)
+        reading = read_value(value, ParameterType);
+    TRACE_NOTE("ndis", "NdisReadConfiguration: %s %s %s", name, value ? "=" : "is not set", value ? value : "");
+    free(value);
+    if (!reading)
+        return;
+    reading->next = configuration->readings;
+    configuration->readings = reading;
+    *ParameterValue = &reading->parameter;
+    *Status = NDIS_STATUS_SUCCESS;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The way of an OID request: NdisOidRequest -> MiniportOidRequest -> its completion (ndis.md 1.3, 5.13).
+ *
+ * A request in flight is told from others by one word in its slot:
+ *     RUNNING   the miniport's handler has it and has not returned
+ *     EARLY     completed before the handler returned; the handler's thread finishes it
+ *     PENDED    the handler returned PENDING; who completes it finishes it
+ *     DONE      finished: a second completion finds this, or another owner
+ */
+#include "ndis/internal.h"
+#include "ndis/oid_queue.h"
+
+enum slot_state { SLOT_QUEUED, SLOT_RUNNING, SLOT_EARLY, SLOT_PENDED, SLOT_DONE };
+
+#define WORD(state, status) ((uint64_t)(state) << 32 | (ULONG)(status))
+
+static bool take(struct ndis_slot *slot, enum slot_state from, uint64_t to)
+{
+    uint64_t expected = WORD(from, 0);
+
+    return atomic_compare_exchange_strong(&slot->word, &expected, to);
+}
+
+/* The request leaves the adapter: what NDIS keeps is brought up to date, byte counts are checked. */
+static NDIS_STATUS settle(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
+{
+    const struct ndis_oid *row = ndis_slot_of(request)->row;
+
+    ndis_oid_counts(request, row->name, status);
+    return row->done ? row->done(adapter, request, status) : status;
+}
+
+/* Ends the owner's request towards its issuer and gives the adapter to the next one, which is returned. When there is
+ * none the adapter may be gone afterwards. */
+static PNDIS_OID_REQUEST finish(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
+{
+    struct ndis_binding *binding = ndis_slot_of(request)->binding;
+    PNDIS_OID_REQUEST next;
+
+    ndis_work_begin(adapter); /* a halt that sees the adapter idle still waits for the issuer to be told */
+    next = ndis_queue_release(&adapter->oids, request);
+    binding->driver.complete(binding->context, request, status);
+    ndis_work_end(adapter);
+    return next;
+}
+
+static void run_next(void *context);
+
+/* `next` (if any) has become the owner and waits for a thread at PASSIVE_LEVEL. */
+static void hand_to_worker(struct ndis_adapter *adapter, PNDIS_OID_REQUEST next)
+{
+    while (next) {
+        ndis_work_begin(adapter);
+        if (nt_queue_work(adapter->room->nt, run_next, adapter))
+            return;
+        ndis_work_end(adapter);
+        next = finish(adapter, next, NDIS_STATUS_RESOURCES);
+    }
+}
+
+/* MiniportOidRequest, between its checks. NDIS_STATUS_PENDING: the request is no longer ours. */
+static NDIS_STATUS call_miniport(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, bool *early)
+{
+    struct ndis_slot *slot = ndis_slot_of(request);
+    char text[64];
+    NDIS_STATUS status;
+
+    TRACE_DOOR(span, "ndis", slot->row->name, "%s", ndis_oid_describe(slot->row, request, text, sizeof text));
+    TRACE_UNDER(span, slot->span);
+    slot->span = span.trace ? span.record.id : 0;
+    atomic_store_explicit(&slot->word, WORD(SLOT_RUNNING, 0), memory_order_release);
+    status = adapter->driver->handlers.OidRequestHandler(adapter->context, request);
+    if (status == NDIS_STATUS_PENDING) {
+        *early = !take(slot, SLOT_RUNNING, WORD(SLOT_PENDED, 0));
+        if (*early)
+            status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
+    } else if (!take(slot, SLOT_RUNNING, WORD(SLOT_DONE, 0))) {
+        nt_violation("OID_COMPLETED_TWICE", "%s: completed by NdisMOidRequestComplete and by returning %s",
+                     slot->row->name, ndis_status_name(status));
+        status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
+    }
+    TRACE_DONE(span, "%s", ndis_status_name(status));
+    return status;
+}
+
+/* Runs the owner's request. PASSIVE_LEVEL. *early: the miniport completed it before it returned PENDING, so the issuer
+ * hears by its completion routine. */
+static NDIS_STATUS run(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, bool *early)
+{
+    struct ndis_slot *slot = ndis_slot_of(request);
+    NDIS_STATUS status = atomic_load(&adapter->oids.closed);
+
+    *early = false;
+    if (status != NDIS_STATUS_SUCCESS && status != NDIS_STATUS_CLOSING)
+        return status; /* closed by removal or reset while it was queued; a graceful stop lets the queue run dry */
+    if ((slot->row->flags & OID_NEEDS_SWITCH) && !adapter->nic_switch.exists)
+        status = NDIS_STATUS_INVALID_PARAMETER;
+    else
+        status = slot->row->prepare ? slot->row->prepare(adapter, request) : NDIS_STATUS_SUCCESS;
+    if (status != NDIS_STATUS_SUCCESS) {
+        TRACE_REFUSE("ndis", "OID_PREVALIDATION ndis.md 1.3", "%s: %s", slot->row->name, ndis_status_name(status));
+        return status;
+    }
+    atomic_store_explicit(&adapter->oids.current_binding, slot->binding, memory_order_relaxed);
+    atomic_store_explicit(&adapter->oids.current_id, request->RequestId, memory_order_relaxed);
+    status = call_miniport(adapter, request, early);
+    if (status == NDIS_STATUS_PENDING && !*early)
+        return status;
+    return settle(adapter, request, status);
+}
+
+static void run_next(void *context)
+{
+    struct ndis_adapter *adapter = context;
+    PNDIS_OID_REQUEST request = ndis_queue_owner(&adapter->oids);
+
+    while (request) {
+        bool early;
+        NDIS_STATUS status = run(adapter, request, &early);
+
+        if (status == NDIS_STATUS_PENDING && !early)
+            break;
+        request = finish(adapter, request, status);
+    }
+    ndis_work_end(adapter);
+}
+
+static NDIS_STATUS run_here(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
+{
+    bool early;
+    NDIS_STATUS status = run(adapter, request, &early);
+
+    if (early) {
+        hand_to_worker(adapter, finish(adapter, request, status));
+        return NDIS_STATUS_PENDING;
+    }
+    if (status != NDIS_STATUS_PENDING)
+        hand_to_worker(adapter, ndis_queue_release(&adapter->oids, request));
+    return status;
+}
+
+static void clear_counts(PNDIS_OID_REQUEST request)
+{
+    if (request->RequestType == NdisRequestMethod) {
+        request->DATA.METHOD_INFORMATION.BytesRead = 0;
+        request->DATA.METHOD_INFORMATION.BytesWritten = 0;
+        request->DATA.METHOD_INFORMATION.BytesNeeded = 0;
+        return;
+    }
+    request->DATA.QUERY_INFORMATION.BytesWritten = 0;
+    request->DATA.QUERY_INFORMATION.BytesNeeded = 0;
+}
+
+static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request, const struct ndis_oid *row)
+{
+    struct ndis_adapter *adapter = binding->adapter;
+    struct ndis_slot *slot = ndis_slot_of(request);
+    bool passive = KeGetCurrentIrql() == PASSIVE_LEVEL;
+    NDIS_STATUS status;
+
+    slot->next = NULL;
+    slot->binding = binding;
+    slot->row = row;
+    slot->record = NULL;
+    slot->span = trace_current ? trace_span_id() : 0;
+    atomic_init(&slot->word, WORD(SLOT_QUEUED, 0));
+    status = ndis_queue_acquire(&adapter->oids, request);
+    if (status != NDIS_STATUS_SUCCESS)
+        return status; /* PENDING: another is in flight, this one now belongs to the queue */
+    /* Who closes the queue looks at the owner after closing; we look the other way round: one of us sees the other. */
+    status = atomic_load(&adapter->oids.closed);
+    if (status != NDIS_STATUS_SUCCESS) {
+        hand_to_worker(adapter, ndis_queue_release(&adapter->oids, request));
+        return status;
+    }
+    if (passive)
+        return run_here(adapter, request);
+    hand_to_worker(adapter, request);
+    return NDIS_STATUS_PENDING;
+}
+
+static UCHAR type_bit(NDIS_REQUEST_TYPE type)
+{
+    switch (type) {
+    case NdisRequestQueryInformation:
+    case NdisRequestQueryStatistics:
+        return OID_Q;
+    case NdisRequestSetInformation:
+        return OID_S;
+    case NdisRequestMethod:
+        return OID_M;
+    default:
+        return 0;
+    }
+}
+
+/* Who may send what to whom (ndis.md 4.1, 4.13, 5.13): the rules that need no state of the switch. */
+static NDIS_STATUS admit(struct ndis_binding *binding, PNDIS_OID_REQUEST request, const struct ndis_oid *row)
+{
+    struct ndis_adapter *adapter = binding->adapter;
+    UCHAR type = type_bit(request->RequestType);
+
+    if (!(type & (row->sent | row->answered)))
+        return NDIS_STATUS_NOT_SUPPORTED;
+    if ((row->flags & OID_NDIS_ONLY) && !binding->own)
+        return NDIS_STATUS_NOT_SUPPORTED;
+    if ((row->flags & OID_NEEDS_PF) && !ndis_is_pf(adapter))
+        return NDIS_STATUS_NOT_SUPPORTED;
+    if ((row->flags & OID_NEEDS_VF) && !ndis_is_vf(adapter))
+        return NDIS_STATUS_NOT_SUPPORTED;
+    if (row->minimum && ndis_oid_capacity(request) < row->minimum)
+        return ndis_oid_too_short(request, row->needed);
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS submit_here(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
+{
+    struct ndis_adapter *adapter = binding->adapter;
+    const struct ndis_oid *row = ndis_oid_find(request->DATA.QUERY_INFORMATION.Oid);
+    NDIS_STATUS status = atomic_load(&adapter->oids.closed);
+
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    clear_counts(request);
+    status = admit(binding, request, row);
+    if (status != NDIS_STATUS_SUCCESS) {
+        TRACE_REFUSE("ndis", "OID_ADMISSION ndis.md 4.1", "%s: %s", row->name, ndis_status_name(status));
+        return status;
+    }
+    if (row->answered & type_bit(request->RequestType)) {
+        TRACE_DOOR(span, "ndis", row->name, "answered by NDIS");
+        status = row->answer(adapter, request);
+        TRACE_DONE(span, "%s", ndis_status_name(status));
+        return status;
+    }
+    return send(binding, request, row);
+}
+
+NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
+{
+    struct nt_partition *home = binding->adapter->room->nt;
+    struct nt_partition *before = nt_current();
+    NDIS_STATUS status;
+
+    if (before == home)
+        return submit_here(binding, request);
+    nt_enter(home);
+    status = submit_here(binding, request);
+    nt_enter(before);
+    return status;
+}
+
+static bool request_ok(const NDIS_OID_REQUEST *request)
+{
+    return request && ((uintptr_t)request & (_Alignof(NDIS_OID_REQUEST) - 1)) == 0 &&
+           ndis_header_ok(request, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_SIZEOF_OID_REQUEST_REVISION_1);
+}
+
+NDIS_EXPORT NDIS_STATUS NdisOidRequest(NDIS_HANDLE NdisBindingHandle, PNDIS_OID_REQUEST OidRequest)
+{
+    struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisOidRequest");
+
+    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisOidRequest") || !binding)
+        return NDIS_STATUS_FAILURE;
+    if (!request_ok(OidRequest)) {
+        nt_violation("OID_REQUEST_HEADER", "%s: NDIS_OID_REQUEST without a valid header", binding->driver.name);
+        return NDIS_STATUS_INVALID_PARAMETER;
+    }
+    return ndis_submit(binding, OidRequest);
+}
+
+NDIS_EXPORT VOID NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST Request,
+                                         NDIS_STATUS Status)
+{
+    struct ndis_adapter *adapter = ndis_entry(MiniportAdapterHandle, DISPATCH_LEVEL, "NdisMOidRequestComplete");
+    struct ndis_slot *slot;
+
+    if (!adapter)
+        return;
+    if (!Request || ndis_queue_owner(&adapter->oids) != Request) {
+        nt_violation("OID_NOT_PENDING", "NdisMOidRequestComplete: the request is not in flight on this adapter");
+        return;
+    }
+    slot = ndis_slot_of(Request);
+    if (Status == NDIS_STATUS_PENDING) {
+        nt_violation("OID_COMPLETED_WITH_PENDING", "%s: completed with NDIS_STATUS_PENDING", slot->row->name);
+        Status = NDIS_STATUS_FAILURE;
+    }
+    if (take(slot, SLOT_PENDED, WORD(SLOT_DONE, 0))) {
+        TRACE_DOOR(span, "ndis", "NdisMOidRequestComplete", "%s", slot->row->name);
+        TRACE_UNDER(span, slot->span);
+        Status = settle(adapter, Request, Status);
+        TRACE_DONE(span, "%s", ndis_status_name(Status));
+        hand_to_worker(adapter, finish(adapter, Request, Status));
+    } else if (!take(slot, SLOT_RUNNING, WORD(SLOT_EARLY, Status))) {
+        nt_violation("OID_COMPLETED_TWICE", "%s: completed a second time", slot->row->name);
+    }
+}
+
+NDIS_EXPORT VOID NdisCancelOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID RequestId)
+{
+    struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisCancelOidRequest");
+    struct ndis_adapter *adapter;
+
+    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisCancelOidRequest") || !binding || !RequestId)
+        return;
+    adapter = binding->adapter;
+    TRACE_DOOR(span, "ndis", "NdisCancelOidRequest", "id %p", RequestId);
+    ndis_queue_end(ndis_queue_remove(&adapter->oids, binding, RequestId), NDIS_STATUS_REQUEST_ABORTED);
+    if (ndis_queue_owner(&adapter->oids) && atomic_load(&adapter->oids.current_binding) == binding &&
+        atomic_load(&adapter->oids.current_id) == RequestId)
+        adapter->driver->handlers.CancelOidRequestHandler(adapter->context, RequestId);
+    TRACE_DONE(span, "done");
+}
+
+void ndis_oids_abandon(struct ndis_adapter *adapter, NDIS_STATUS status)
+{
+    PNDIS_OID_REQUEST request = ndis_queue_owner(&adapter->oids);
+    struct ndis_slot *slot;
+
+    if (!request)
+        return;
+    slot = ndis_slot_of(request);
+    if (!take(slot, SLOT_PENDED, WORD(SLOT_DONE, 0)))
+        return;
+    nt_violation("OID_NEVER_COMPLETED", "%s: still pending when MiniportHaltEx had returned", slot->row->name);
+    if (slot->row->done)
+        status = slot->row->done(adapter, request, status);
+    hand_to_worker(adapter, finish(adapter, request, status));
+}
