@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Control messages on a socket, and the descriptors beside them.
+ */
+#include "vmbus/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for more descriptors than wanted, so that surplus ones arrive and can be closed and counted. */
+#define FDS_ROOM 16u
+
+union control_buffer {
+    char bytes[CMSG_SPACE(FDS_ROOM * sizeof(int))];
+    struct cmsghdr align;
+};
+
+static void keep_or_close(struct vmbus_record *record, int fd, uint32_t *surplus)
+{
+    if (record->fd_count < VMBUS_FDS_MAX) {
+        record->fd[record->fd_count++] = fd;
+        return;
+    }
+    close(fd);
+    ++*surplus;
+}
+
+/* Every descriptor the kernel gave us is either in the record afterwards or closed. */
+static uint32_t collect_fds(struct msghdr *message, struct vmbus_record *record)
+{
+    uint32_t surplus = 0;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
+            keep_or_close(record, fd, &surplus);
+        }
+    }
+    return surplus;
+}
+
+int vmbus_record_receive(int socket, struct vmbus_record *record)
+{
+    union control_buffer control;
+    memset(record, 0, sizeof *record);
+    struct iovec part = {.iov_base = record->bytes, .iov_len = sizeof record->bytes};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes,
+    };
+    ssize_t got;
+    do
+        got = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return errno == ECONNRESET ? -EPIPE : -errno;
+    uint32_t surplus = collect_fds(&message, record);
+    /* A record of no bytes and the end of the connection look alike; nobody sends empty records. */
+    if (got == 0) {
+        vmbus_record_close_fds(record);
+        return -EPIPE;
+    }
+    record->length = (uint32_t)got;
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || surplus || (size_t)got < sizeof record->header) {
+        vmbus_record_close_fds(record);
+        return -EMSGSIZE;
+    }
+    return 0;
+}
+
+int vmbus_record_take_fd(struct vmbus_record *record, uint32_t index)
+{
+    int fd = record->fd[index];
+    record->fd[index] = -1;
+    return fd;
+}
+
+void vmbus_record_close_fds(struct vmbus_record *record)
+{
+    for (uint32_t i = 0; i < record->fd_count; i++)
+        if (record->fd[i] >= 0)
+            close(record->fd[i]);
+    record->fd_count = 0;
+}
+
+int vmbus_record_send(int socket, const void *message, size_t length, const int *fds, uint32_t fd_count)
+{
+    union control_buffer control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {.iov_base = (void *)message, .iov_len = length};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    if (fd_count) {
+        header.msg_control = control.bytes;
+        header.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+        memcpy(CMSG_DATA(rights), fds, fd_count * sizeof(int));
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return errno == ECONNRESET ? -EPIPE : -errno;
+    return 0;
+}

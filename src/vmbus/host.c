@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The host's end of a channel: its life and its control messages (vpci-wire.md 3.2-3.5, 6.2).
+ */
+#include "vmbus/gpadl.h"
+#include "vmbus/vmbus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTION_ID_BASE 16u /* connection id = relid + this, as others do: 3.3 */
+
+struct vmbus_host {
+    int socket;
+    int kick;
+    struct vmbus_wake wake;
+    int window_fd;
+    void *window;
+    uint32_t window_pages;
+    struct vmbus_offer offer;
+    struct vmbus_gpadl_table gpadls;
+    uint64_t ignored;
+    bool contacted; /* a version is agreed */
+    bool offered;
+    bool rescinded;
+    bool released; /* the guest let go of the relid */
+    bool gone;
+    /* while open */
+    void *memory; /* NULL: closed */
+    uint32_t pages;
+    uint32_t open_gpadl;
+    struct vmbus_ring in;
+    struct vmbus_ring out;
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static int host_resources(struct vmbus_host *host)
+{
+    host->kick = vmbus_kick_create();
+    if (host->kick < 0)
+        return host->kick;
+    int error = vmbus_wake_create(&host->wake);
+    if (error)
+        return error;
+    host->window_fd = vmbus_memory_create("vfplane window", host->window_pages);
+    if (host->window_fd < 0)
+        return host->window_fd;
+    host->window = vmbus_memory_map(host->window_fd, host->window_pages);
+    return host->window ? 0 : -errno;
+}
+
+int vmbus_host_create(int socket, const struct vmbus_offer *offer, uint32_t window_pages, struct vmbus_host **result)
+{
+    if (offer->relid == 0 || offer->relid > VMBUS_RELID_MAX || window_pages == 0)
+        return -EINVAL;
+    struct vmbus_host *host = calloc(1, sizeof *host);
+    if (!host)
+        return -ENOMEM;
+    host->socket = host->kick = host->window_fd = host->wake.read_fd = host->wake.write_fd = -1;
+    host->offer = *offer;
+    host->window_pages = window_pages;
+    int error = host_resources(host);
+    if (error) {
+        vmbus_host_destroy(host);
+        return error;
+    }
+    host->socket = socket;
+    *result = host;
+    return 0;
+}
+
+static void unmap_rings(struct vmbus_host *host)
+{
+    vmbus_memory_unmap(host->memory, host->pages);
+    host->memory = NULL;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void vmbus_host_destroy(struct vmbus_host *host)
+{
+    if (!host)
+        return;
+    unmap_rings(host);
+    vmbus_gpadl_drop_all(&host->gpadls);
+    vmbus_memory_unmap(host->window, host->window_pages);
+    vmbus_wake_destroy(&host->wake);
+    close_fd(host->kick);
+    close_fd(host->window_fd);
+    close_fd(host->socket);
+    free(host);
+}
+
+/* ---- control messages ------------------------------------------------------------------------------------------- */
+
+/* A guest that does not read its messages loses the connection: nothing is queued for it here (6.1). */
+static void reply(struct vmbus_host *host, const void *message, size_t length, const int *fds, uint32_t fd_count)
+{
+    if (host->gone || vmbus_record_send(host->socket, message, length, fds, fd_count) == 0)
+        return;
+    host->gone = true;
+    shutdown(host->socket, SHUT_RDWR); /* whoever polls the socket comes to vmbus_host_control and learns it */
+}
+
+static enum vmbus_event ignore(struct vmbus_host *host)
+{
+    host->ignored++;
+    return VMBUS_NOTHING;
+}
+
+static enum vmbus_event force_close(struct vmbus_host *host)
+{
+    if (!host->memory)
+        return VMBUS_NOTHING;
+    unmap_rings(host);
+    return VMBUS_CLOSED;
+}
+
+/* A new contact starts over: 3.2. */
+static enum vmbus_event on_contact(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_initiate_contact message;
+    memcpy(&message, record->bytes, sizeof message);
+    enum vmbus_event event = force_close(host);
+    vmbus_gpadl_drop_all(&host->gpadls);
+    host->offered = false;
+    host->contacted = message.version == VMBUS_VERSION_4_0;
+    struct vmbus_version_response response = {
+        .header.type = VMBUS_VERSION_RESPONSE,
+        .supported = host->contacted,
+    };
+    reply(host, &response, sizeof response, NULL, 0);
+    return event;
+}
+
+static void send_offer(struct vmbus_host *host)
+{
+    struct vmbus_offer_channel offer = {
+        .header.type = VMBUS_OFFERCHANNEL,
+        .relid = host->offer.relid,
+        .dedicated_interrupt = 1,
+        .connection_id = CONNECTION_ID_BASE + host->offer.relid,
+    };
+    memcpy(offer.interface_id, host->offer.interface_id, sizeof offer.interface_id);
+    memcpy(offer.instance_id, host->offer.instance_id, sizeof offer.instance_id);
+    const int fds[] = {host->kick, host->wake.read_fd, host->window_fd};
+    reply(host, &offer, sizeof offer, fds, 3);
+}
+
+static enum vmbus_event on_request_offers(struct vmbus_host *host, struct vmbus_record *record)
+{
+    (void)record;
+    if (!host->contacted || host->offered)
+        return ignore(host);
+    host->offered = true;
+    if (!host->rescinded)
+        send_offer(host);
+    struct vmbus_header all = {.type = VMBUS_ALLOFFERS_DELIVERED};
+    reply(host, &all, sizeof all, NULL, 0);
+    return VMBUS_NOTHING;
+}
+
+static void answer_gpadl(struct vmbus_host *host, uint32_t handle, enum vmbus_gpadl_result result)
+{
+    struct vmbus_gpadl_created created = {
+        .header.type = VMBUS_GPADL_CREATED,
+        .relid = host->offer.relid,
+        .gpadl = handle,
+        .status = result == VMBUS_GPADL_COMPLETE ? VMBUS_STATUS_SUCCESS : VMBUS_STATUS_UNSUCCESSFUL,
+    };
+    if (result == VMBUS_GPADL_IGNORED)
+        host->ignored++;
+    else if (result != VMBUS_GPADL_MORE)
+        reply(host, &created, sizeof created, NULL, 0);
+}
+
+static bool serves(const struct vmbus_host *host, uint32_t relid)
+{
+    return host->offered && !host->released && relid == host->offer.relid;
+}
+
+static enum vmbus_event on_gpadl_header(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_gpadl_header message;
+    memcpy(&message, record->bytes, sizeof message);
+    if (!serves(host, message.relid))
+        return ignore(host);
+    int fd = record->fd_count == 1 ? vmbus_record_take_fd(record, 0) : -1;
+    answer_gpadl(host, message.gpadl, vmbus_gpadl_add(&host->gpadls, record->bytes, record->length, fd));
+    return VMBUS_NOTHING;
+}
+
+static enum vmbus_event on_gpadl_body(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_gpadl_body message;
+    memcpy(&message, record->bytes, sizeof message);
+    if (!host->offered)
+        return ignore(host);
+    answer_gpadl(host, message.gpadl, vmbus_gpadl_extend(&host->gpadls, record->bytes, record->length));
+    return VMBUS_NOTHING;
+}
+
+/* Maps the buffer and finds two sound rings in it. */
+static bool open_rings(struct vmbus_host *host, const struct vmbus_open_channel *message)
+{
+    struct vmbus_gpadl *gpadl = vmbus_gpadl_find(&host->gpadls, message->gpadl);
+    uint32_t split = message->downstream_page_offset;
+    if (!gpadl || host->memory || message->target_vp > VMBUS_VP_MAX || split < 2 || split > gpadl->pages ||
+        gpadl->pages - split < 2)
+        return false;
+    void *memory = vmbus_memory_map(gpadl->fd, gpadl->pages);
+    if (!memory)
+        return false;
+    uint8_t *out = (uint8_t *)memory + (size_t)split * VMBUS_PAGE;
+    if (vmbus_ring_attach(&host->in, memory, split, VMBUS_CONSUMER) ||
+        vmbus_ring_attach(&host->out, out, gpadl->pages - split, VMBUS_PRODUCER)) {
+        vmbus_memory_unmap(memory, gpadl->pages);
+        return false;
+    }
+    host->memory = memory;
+    host->pages = gpadl->pages;
+    host->open_gpadl = gpadl->handle;
+    return true;
+}
+
+static enum vmbus_event on_open(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_open_channel message;
+    memcpy(&message, record->bytes, sizeof message);
+    if (!host->offered || host->rescinded)
+        return ignore(host);
+    bool opened = serves(host, message.relid) && open_rings(host, &message);
+    struct vmbus_open_result result = {
+        .header.type = VMBUS_OPENCHANNEL_RESULT,
+        .relid = message.relid,
+        .openid = message.openid,
+        .status = opened ? VMBUS_STATUS_SUCCESS : VMBUS_STATUS_UNSUCCESSFUL,
+    };
+    reply(host, &result, sizeof result, NULL, 0);
+    return opened ? VMBUS_OPENED : VMBUS_NOTHING;
+}
+
+static enum vmbus_event on_close(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_relid_message message;
+    memcpy(&message, record->bytes, sizeof message);
+    if (!serves(host, message.relid) || !host->memory)
+        return ignore(host);
+    return force_close(host);
+}
+
+static enum vmbus_event on_teardown(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_gpadl_teardown message;
+    memcpy(&message, record->bytes, sizeof message);
+    struct vmbus_gpadl *gpadl = vmbus_gpadl_find(&host->gpadls, message.gpadl);
+    if (!serves(host, message.relid) || !gpadl)
+        return ignore(host);
+    enum vmbus_event event = host->open_gpadl == message.gpadl ? force_close(host) : VMBUS_NOTHING;
+    vmbus_gpadl_drop(gpadl);
+    struct vmbus_gpadl_torndown torndown = {.header.type = VMBUS_GPADL_TORNDOWN, .gpadl = message.gpadl};
+    reply(host, &torndown, sizeof torndown, NULL, 0);
+    return event;
+}
+
+static enum vmbus_event on_released(struct vmbus_host *host, struct vmbus_record *record)
+{
+    struct vmbus_relid_message message;
+    memcpy(&message, record->bytes, sizeof message);
+    if (!serves(host, message.relid) || !host->rescinded)
+        return ignore(host);
+    host->released = true;
+    enum vmbus_event event = force_close(host);
+    vmbus_gpadl_drop_all(&host->gpadls);
+    return event;
+}
+
+static enum vmbus_event on_unload(struct vmbus_host *host, struct vmbus_record *record)
+{
+    (void)record;
+    if (!host->contacted)
+        return ignore(host);
+    enum vmbus_event event = force_close(host);
+    vmbus_gpadl_drop_all(&host->gpadls);
+    struct vmbus_header response = {.type = VMBUS_UNLOAD_RESPONSE};
+    reply(host, &response, sizeof response, NULL, 0);
+    host->contacted = host->offered = false;
+    return event;
+}
+
+/* What a guest may send, with the least it must hold. Everything else (unknown, host to guest only) is ignored. */
+static const struct {
+    enum vmbus_event (*handle)(struct vmbus_host *host, struct vmbus_record *record);
+    uint32_t least;
+} handlers[] = {
+    [VMBUS_INITIATE_CONTACT] = {on_contact, sizeof(struct vmbus_initiate_contact)},
+    [VMBUS_REQUESTOFFERS] = {on_request_offers, sizeof(struct vmbus_header)},
+    [VMBUS_GPADL_HEADER] = {on_gpadl_header, sizeof(struct vmbus_gpadl_header)},
+    [VMBUS_GPADL_BODY] = {on_gpadl_body, sizeof(struct vmbus_gpadl_body) + 8},
+    [VMBUS_OPENCHANNEL] = {on_open, sizeof(struct vmbus_open_channel)},
+    [VMBUS_CLOSECHANNEL] = {on_close, sizeof(struct vmbus_relid_message)},
+    [VMBUS_GPADL_TEARDOWN] = {on_teardown, sizeof(struct vmbus_gpadl_teardown)},
+    [VMBUS_RELID_RELEASED] = {on_released, sizeof(struct vmbus_relid_message)},
+    [VMBUS_UNLOAD] = {on_unload, sizeof(struct vmbus_header)},
+};
+
+static enum vmbus_event dispatch(struct vmbus_host *host, struct vmbus_record *record)
+{
+    uint32_t type = record->header.type;
+    if (type >= sizeof handlers / sizeof handlers[0] || !handlers[type].handle || record->length < handlers[type].least)
+        return ignore(host);
+    return handlers[type].handle(host, record);
+}
+
+enum vmbus_event vmbus_host_control(struct vmbus_host *host)
+{
+    struct vmbus_record record;
+    if (host->gone)
+        return VMBUS_GONE;
+    int error = vmbus_record_receive(host->socket, &record);
+    if (error == -EAGAIN)
+        return VMBUS_NOTHING;
+    if (error == -EMSGSIZE)
+        return ignore(host);
+    if (error) {
+        host->gone = true;
+        return VMBUS_GONE;
+    }
+    enum vmbus_event event = dispatch(host, &record);
+    vmbus_record_close_fds(&record);
+    return host->gone ? VMBUS_GONE : event;
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
+
+int vmbus_host_socket(const struct vmbus_host *host)
+{
+    return host->socket;
+}
+
+int vmbus_host_kick_fd(const struct vmbus_host *host)
+{
+    return host->kick;
+}
+
+void vmbus_host_kick_clear(struct vmbus_host *host)
+{
+    vmbus_kick_clear(host->kick);
+}
+
+struct vmbus_ring *vmbus_host_in(struct vmbus_host *host)
+{
+    return host->memory ? &host->in : NULL;
+}
+
+struct vmbus_ring *vmbus_host_out(struct vmbus_host *host)
+{
+    return host->memory ? &host->out : NULL;
+}
+
+void *vmbus_host_window(struct vmbus_host *host)
+{
+    return host->window;
+}
+
+void vmbus_host_signal(struct vmbus_host *host)
+{
+    vmbus_wake_raise(&host->wake);
+}
+
+void vmbus_host_rescind(struct vmbus_host *host)
+{
+    if (host->rescinded)
+        return;
+    host->rescinded = true;
+    struct vmbus_relid_message message = {
+        .header.type = VMBUS_RESCIND_CHANNELOFFER,
+        .relid = host->offer.relid,
+    };
+    if (host->offered)
+        reply(host, &message, sizeof message, NULL, 0);
+}
+
+uint64_t vmbus_host_ignored(const struct vmbus_host *host)
+{
+    return host->ignored;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Worker threads. A worker polls the channels that are awake, round after round; one that had nothing to do for `spin`
+ * rounds arms its wake-ups and sleeps until its eventfd, its socket or a posting wakes it. With nobody awake the worker
+ * sleeps in epoll.
+ */
+#include "vpci/vsp/internal.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS           64
+#define ROUNDS_PER_EPOLL 64u /* while somebody is awake, the sleepers are looked after this often */
+
+static _Thread_local struct vsp_worker *current;
+
+bool vsp_on_worker(const struct vsp_channel *channel)
+{
+    return current == channel->worker;
+}
+
+uint64_t vsp_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void vsp_deadline(struct vsp_channel *channel, uint64_t when)
+{
+    if (when < channel->worker->next_deadline)
+        channel->worker->next_deadline = when;
+}
+
+/* ---- posting ----------------------------------------------------------------------------------------------------- */
+
+static void attend(struct vsp_worker *worker)
+{
+    uint64_t one = 1;
+    atomic_store(&worker->attention, true);
+    if (current != worker && write(worker->wake, &one, sizeof(one)) < 0)
+        return; /* full: it is awake */
+}
+
+static void make_ready(struct vsp_channel *channel)
+{
+    struct vsp_worker *worker = channel->worker;
+
+    pthread_mutex_lock(&worker->lock);
+    channel->next_ready = worker->ready;
+    worker->ready = channel;
+    attend(worker);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+void vsp_start(struct vsp_channel *channel)
+{
+    make_ready(channel);
+}
+
+void vsp_post(struct vsp_channel *channel, unsigned what)
+{
+    if (atomic_fetch_or(&channel->posted, what) == 0)
+        make_ready(channel);
+}
+
+/* ---- the channels of a worker ------------------------------------------------------------------------------------ */
+
+static void watch(struct vsp_channel *channel)
+{
+    struct epoll_event socket = {.events = EPOLLIN, .data.ptr = channel};
+    struct epoll_event kick = {.events = EPOLLIN | EPOLLET, .data.u64 = (uintptr_t)channel | 1};
+    epoll_ctl(channel->worker->epoll, EPOLL_CTL_ADD, vmbus_host_socket(channel->host), &socket);
+    epoll_ctl(channel->worker->epoll, EPOLL_CTL_ADD, vmbus_host_kick_fd(channel->host), &kick);
+}
+
+void vsp_unwatch(struct vsp_channel *channel)
+{
+    epoll_ctl(channel->worker->epoll, EPOLL_CTL_DEL, vmbus_host_socket(channel->host), NULL);
+    epoll_ctl(channel->worker->epoll, EPOLL_CTL_DEL, vmbus_host_kick_fd(channel->host), NULL);
+}
+
+static void enter(struct vsp_worker *worker, struct vsp_channel *channel)
+{
+    channel->next = worker->channels;
+    if (channel->next)
+        channel->next->previous = channel;
+    worker->channels = channel;
+    watch(channel);
+    vsp_channel_awake(channel);
+}
+
+static void leave(struct vsp_worker *worker, struct vsp_channel *channel)
+{
+    if (channel->previous)
+        channel->previous->next = channel->next;
+    else
+        worker->channels = channel->next;
+    if (channel->next)
+        channel->next->previous = channel->previous;
+}
+
+/* After this the channel may be freed by who asked for its removal. */
+static void farewell(struct vsp_channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+    channel->removed = true;
+    pthread_cond_signal(&channel->removed_cond);
+    pthread_mutex_unlock(&channel->lock);
+}
+
+static void serve_posted(struct vsp_worker *worker, struct vsp_channel *channel)
+{
+    unsigned what = atomic_exchange(&channel->posted, 0);
+
+    if (what & VSP_POST_START)
+        enter(worker, channel);
+    vsp_channel_posted(channel, what);
+    if (what & VSP_POST_REMOVE) {
+        if (!channel->gone)
+            vsp_unwatch(channel);
+        leave(worker, channel);
+        farewell(channel);
+    } else {
+        vsp_channel_awake(channel);
+    }
+}
+
+/* The ready list; false: the worker is to stop. A channel is off the list before its bits are taken, so that a bit set
+ * meanwhile puts it on again. */
+static bool serve_ready(struct vsp_worker *worker)
+{
+    if (!atomic_exchange(&worker->attention, false))
+        return true;
+    for (;;) {
+        struct vsp_channel *channel;
+        bool stop;
+        pthread_mutex_lock(&worker->lock);
+        channel = worker->ready;
+        if (channel)
+            worker->ready = channel->next_ready;
+        stop = worker->stop;
+        pthread_mutex_unlock(&worker->lock);
+        if (!channel)
+            return !stop;
+        serve_posted(worker, channel);
+    }
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+static void serve_events(struct vsp_worker *worker, int timeout_ms)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(worker->epoll, events, EVENTS, timeout_ms);
+
+    for (int i = 0; i < count; i++) {
+        struct vsp_channel *channel = (void *)(uintptr_t)(events[i].data.u64 & ~(uint64_t)1);
+        uint64_t ignored;
+        if (!channel) {
+            if (read(worker->wake, &ignored, sizeof(ignored)) < 0)
+                continue;
+        } else if (events[i].data.u64 & 1) {
+            vsp_channel_awake(channel);
+        } else {
+            vsp_channel_control(channel);
+        }
+    }
+}
+
+static void serve_timers(struct vsp_worker *worker)
+{
+    uint64_t now;
+
+    if (worker->next_deadline == UINT64_MAX || (now = vsp_now()) < worker->next_deadline)
+        return;
+    worker->next_deadline = UINT64_MAX;
+    for (struct vsp_channel *channel = worker->channels; channel; channel = channel->next)
+        vsp_channel_timers(channel, now);
+}
+
+static int sleep_ms(struct vsp_worker *worker)
+{
+    uint64_t now;
+
+    if (worker->next_deadline == UINT64_MAX)
+        return -1;
+    now = vsp_now();
+    if (now >= worker->next_deadline)
+        return 0;
+    uint64_t left = (worker->next_deadline - now) / 1000000 + 1;
+    return left > 60000 ? 60000 : (int)left;
+}
+
+/* One round over those awake; false: everybody sleeps. */
+static bool serve_awake(struct vsp_worker *worker)
+{
+    unsigned spin = atomic_load_explicit(&worker->vsp->spin, memory_order_relaxed);
+    bool anybody = false;
+
+    for (struct vsp_channel *channel = worker->channels; channel; channel = channel->next) {
+        if (!channel->awake)
+            continue;
+        if (vsp_channel_pump(channel))
+            channel->idle = 0;
+        else if (channel->idle++ >= spin && vsp_channel_sleeps(channel))
+            channel->awake = false;
+        anybody |= channel->awake;
+    }
+    return anybody;
+}
+
+static void *worker_main(void *context)
+{
+    struct vsp_worker *worker = context;
+    unsigned round = 0;
+
+    current = worker;
+    nt_enter(worker->vsp->partition);
+    while (serve_ready(worker)) {
+        bool busy = serve_awake(worker);
+        serve_timers(worker);
+        if (atomic_load(&worker->attention))
+            continue;
+        if (!busy)
+            serve_events(worker, sleep_ms(worker));
+        else if (++round % ROUNDS_PER_EPOLL == 0)
+            serve_events(worker, 0);
+        else
+            vmbus_pause();
+    }
+    nt_enter(NULL);
+    return NULL;
+}
+
+bool vsp_worker_start(struct vsp_worker *worker, struct vsp *vsp)
+{
+    struct epoll_event wake = {.events = EPOLLIN, .data.u64 = 0};
+
+    worker->vsp = vsp;
+    worker->next_deadline = UINT64_MAX;
+    pthread_mutex_init(&worker->lock, NULL);
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->epoll >= 0 && worker->wake >= 0 && epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->wake, &wake) == 0 &&
+        pthread_create(&worker->thread, NULL, worker_main, worker) == 0)
+        return true;
+    if (worker->epoll >= 0)
+        close(worker->epoll);
+    if (worker->wake >= 0)
+        close(worker->wake);
+    pthread_mutex_destroy(&worker->lock);
+    return false;
+}
+
+void vsp_worker_stop(struct vsp_worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->stop = true;
+    attend(worker);
+    pthread_mutex_unlock(&worker->lock);
+    pthread_join(worker->thread, NULL);
+    close(worker->epoll);
+    close(worker->wake);
+    pthread_mutex_destroy(&worker->lock);
+}

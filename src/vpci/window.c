@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Both ends of the configuration window's mailbox; window.h says how it works.
+ */
+#include "vpci/window.h"
+
+#include "vmbus/vmbus.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct vpci_window_page) <= VPCI_WINDOW_PAGES * VMBUS_PAGE, "the mailbox fits its memory");
+
+#define RELAXED memory_order_relaxed
+
+static int futex_wait(_Atomic uint32_t *word, uint32_t seen, const struct timespec *timeout)
+{
+    return syscall(SYS_futex, word, FUTEX_WAIT, seen, timeout, NULL, 0) < 0 ? -errno : 0;
+}
+
+static void wake_guest(struct vpci_window_page *page)
+{
+    atomic_fetch_add(&page->wake, 1);
+    syscall(SYS_futex, &page->wake, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* ---- host ------------------------------------------------------------------------------------------------------- */
+
+void vpci_window_host_init(struct vpci_window_host *host, void *page)
+{
+    host->page = page;
+    host->taken = 0;
+}
+
+bool vpci_window_take(struct vpci_window_host *host, struct vpci_window_access *access)
+{
+    struct vpci_window_page *page = host->page;
+    uint64_t sequence = atomic_load_explicit(&page->request_sequence, memory_order_acquire);
+    if (sequence == host->taken)
+        return false;
+    *access = (struct vpci_window_access){
+        .address = atomic_load_explicit(&page->address, RELAXED),
+        .size = atomic_load_explicit(&page->size, RELAXED),
+        .is_write = atomic_load_explicit(&page->is_write, RELAXED) != 0,
+        .value = atomic_load_explicit(&page->value, RELAXED),
+        .sequence = sequence,
+    };
+    host->taken = sequence;
+    return true;
+}
+
+void vpci_window_answer(struct vpci_window_host *host, const struct vpci_window_access *access, uint64_t value)
+{
+    struct vpci_window_page *page = host->page;
+    atomic_store_explicit(&page->answer, value, RELAXED);
+    atomic_store(&page->done_sequence, access->sequence);
+    if (atomic_load(&page->guest_waiting))
+        wake_guest(page);
+}
+
+bool vpci_window_host_sleep(struct vpci_window_host *host)
+{
+    atomic_store(&host->page->host_waiting, 1);
+    if (atomic_load(&host->page->request_sequence) == host->taken)
+        return false;
+    vpci_window_host_awake(host);
+    return true;
+}
+
+/* ---- guest ------------------------------------------------------------------------------------------------------ */
+
+void vpci_window_guest_init(struct vpci_window_guest *guest, void *page)
+{
+    guest->page = page;
+    guest->sequence = atomic_load(&guest->page->request_sequence); /* not 0 after another guest used the page */
+    atomic_init(&guest->abandoned, false);
+}
+
+bool vpci_window_post(struct vpci_window_guest *guest, struct vpci_window_access *access)
+{
+    struct vpci_window_page *page = guest->page;
+    access->sequence = ++guest->sequence;
+    atomic_store_explicit(&page->address, access->address, RELAXED);
+    atomic_store_explicit(&page->size, access->size, RELAXED);
+    atomic_store_explicit(&page->is_write, access->is_write, RELAXED);
+    atomic_store_explicit(&page->value, access->value, RELAXED);
+    atomic_store(&page->request_sequence, access->sequence);
+    return atomic_load(&page->host_waiting) != 0;
+}
+
+static bool done(const struct vpci_window_guest *guest)
+{
+    return atomic_load(&guest->page->done_sequence) == guest->sequence;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* One sleep of at most what is left until `deadline` (0 = for ever). 0: look again; -ETIMEDOUT. */
+static int sleep_once(struct vpci_window_guest *guest, uint32_t seen, uint64_t deadline)
+{
+    struct timespec left, *limit = NULL;
+    if (deadline) {
+        uint64_t now = now_ns();
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        left.tv_sec = (time_t)((deadline - now) / 1000000000u);
+        left.tv_nsec = (long)((deadline - now) % 1000000000u);
+        limit = &left;
+    }
+    (void)futex_wait(&guest->page->wake, seen, limit); /* every reason to return is looked into by the caller */
+    return 0;
+}
+
+/* The word is read before the answer and the abandonment are looked for, so a change after that ends the sleep. */
+static int sleep_until_done(struct vpci_window_guest *guest, uint64_t deadline)
+{
+    for (;;) {
+        uint32_t seen = atomic_load(&guest->page->wake);
+        if (done(guest))
+            return 0;
+        if (atomic_load(&guest->abandoned))
+            return -EPIPE;
+        int error = sleep_once(guest, seen, deadline);
+        if (error)
+            return error;
+    }
+}
+
+static int wait_done(struct vpci_window_guest *guest, unsigned spin, int timeout_ms)
+{
+    for (unsigned round = 0; round < spin; round++) {
+        if (done(guest))
+            return 0;
+        vmbus_pause();
+    }
+    uint64_t deadline = timeout_ms < 0 ? 0 : now_ns() + (uint64_t)timeout_ms * 1000000u;
+    atomic_store(&guest->page->guest_waiting, 1);
+    int error = sleep_until_done(guest, deadline);
+    atomic_store_explicit(&guest->page->guest_waiting, 0, RELAXED);
+    return error;
+}
+
+int vpci_window_wait(struct vpci_window_guest *guest, unsigned spin, int timeout_ms, uint64_t *value)
+{
+    int error = atomic_load(&guest->abandoned) ? -EPIPE : wait_done(guest, spin, timeout_ms);
+    if (!error)
+        *value = atomic_load_explicit(&guest->page->answer, RELAXED);
+    return error;
+}
+
+void vpci_window_abandon(struct vpci_window_guest *guest)
+{
+    atomic_store(&guest->abandoned, true);
+    wake_guest(guest->page);
+}
