@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands share. Each takes its own arguments (argv[0] is "vfplane COMMAND") and returns the exit status.
+ */
+#ifndef VFPLANE_CLI_H
+#define VFPLANE_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <vfplane/host.h>
+
+enum {
+    EXIT_OK = 0,
+    EXIT_WRONG = 1,  /* something did not do what it should */
+    EXIT_CANNOT = 2, /* could not run: bad arguments, missing file */
+};
+
+int run_main(int argc, char **argv);
+int guest_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
+int dump_main(int argc, char **argv);
+int profile_main(int argc, char **argv);
+
+/* One line on standard error: "vfplane: ...". */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A decimal number from 0 to 65535 and nothing else. */
+bool parse_number(const char *text, unsigned *value);
+/* The exit status of a command that has written standard output with `result` (0 or a negative errno); what is still
+ * buffered goes out first. A complaint unless it is EXIT_OK. */
+int close_output(int result);
+
+/* A file that comes with vfplane, found beside this program in the build tree or where `meson install` put it; the
+ * string is the caller's. NULL (and a complaint) when it is in neither place. */
+char *find_profile(const char *name);
+char *find_driver(const char *name);
+char *find_self(void);
+
+/* "text", "json" or "none" -> a trace on that stream (one that only counts for none); NULL and a complaint. */
+struct vfp_trace *open_trace(const char *kind, FILE *stream);
+
+/* Runs `lspci -v -F` on what `dump` printed to a stream and writes its output. 0 or -1 with a complaint. */
+int decode_with_lspci(int (*dump)(FILE *stream, void *context), void *context, FILE *out);
+
+/* ---- a guest process -------------------------------------------------------------------------------------------- */
+
+struct child {
+    char name[16];   /* "guest 1" */
+    unsigned number; /* 1.. */
+    pid_t pid;       /* 0 = not running */
+    int socket;      /* our end of its channel, until a VF is attached */
+    int report;      /* it writes one line at a time: "running", "failed: why" */
+    int status;      /* of waitpid, once it ended */
+};
+/* Starts `vfplane guest` with `driver` (NULL: none) or the accesses of `replay` (NULL: none); its trace joins ours.
+ * 0 or -1 with a complaint. */
+int child_start(struct child *child, unsigned number, const char *driver, const char *replay, struct vfp_trace *trace);
+/* The next line of its report without the newline, or false: the process ended or nothing came in time. */
+bool child_report(struct child *child, char *line, size_t size, int timeout_ms);
+/* Waits for its end; kills it after `timeout_ms`. True when it exited with 0; else `why` says how it ended. */
+bool child_wait(struct child *child, int timeout_ms, char *why, size_t size);
+
+/* ---- captures ---------------------------------------------------------------------------------------------------- */
+
+struct access {
+    unsigned line; /* in the log */
+    bool write;
+    uint16_t offset;
+    uint8_t size;
+    uint32_t value; /* written, or read back in the capture */
+};
+struct capture {
+    struct access *accesses;
+    size_t count;
+    unsigned other_lines; /* messages, BAR accesses, kernel output */
+};
+/* 0, or -errno with a complaint naming file and line. */
+int capture_load(const char *path, struct capture *capture);
+void capture_free(struct capture *capture);
+
+struct vfp_guest;
+/* Plays a capture on function 0, prints each access with what came back and the closing count on `out`. Returns how
+ * many answers broke a rule that holds for every VF. */
+unsigned replay_accesses(struct vfp_guest *guest, const struct capture *capture, FILE *out);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The vfplane command: picks the subcommand.
+ */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "cli/version.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"run", run_main, "a PF driver, guests with VF drivers, and every request they make, as trees"},
+    {"replay", replay_main, "play a guest's captured configuration accesses through the whole way"},
+    {"dump", dump_main, "a card and its VFs as lspci -F reads them, raw or as guests see them"},
+    {"profile", profile_main, "show what a capture makes of a card; synthesize one of 65,535 VFs"},
+    {"guest", guest_main, "one guest process (started by run and replay)"},
+};
+
+static void usage(FILE *stream)
+{
+    fprintf(stream, "Usage: vfplane COMMAND [OPTION...]\n\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream, "\n`vfplane COMMAND --help` lists the options of one.\n");
+}
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("vfplane: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
+        usage(stdout);
+        return EXIT_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("vfplane %s\n", VFPLANE_VERSION);
+        return EXIT_OK;
+    }
+    if (*name)
+        complain("%s: no such command", name);
+    usage(stderr);
+    return EXIT_CANNOT;
+}

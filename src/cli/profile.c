@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * vfplane profile: what the parser makes of a capture, and a card that nobody built.
+ */
+#include "cli/cli.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <string.h>
+
+#include <vfplane/profile.h>
+
+/* ---- show -------------------------------------------------------------------------------------------------------- */
+
+static error_t parse_show(int key, char *text, struct argp_state *state)
+{
+    const char **file = state->input;
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*file)
+            return ARGP_ERR_UNKNOWN;
+        *file = text;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        complain("profile show: which FILE?");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int show_main(int argc, char **argv)
+{
+    const struct argp argp = {
+        .parser = parse_show,
+        .args_doc = "FILE",
+        .doc = "Checks an lspci -vvvxxxx capture and prints the card it makes, a register a line.\v"
+               "Exit status: 0 the profile is usable, 2 it is not (one line says which line and why).",
+    };
+    const char *file = NULL;
+    struct vfp_profile *profile;
+    char error[512];
+    if (argp_parse(&argp, argc, argv, 0, NULL, &file))
+        return EXIT_CANNOT;
+    if (vfp_profile_open(file, &profile, error, sizeof(error))) {
+        complain("%s", error);
+        return EXIT_CANNOT;
+    }
+    int result = vfp_profile_show(profile, stdout);
+    vfp_profile_close(profile);
+    return close_output(result);
+}
+
+/* ---- synth ------------------------------------------------------------------------------------------------------- */
+
+static const struct argp_option synth_options[] = {
+    {"vfs", 'n', "N", 0, "TotalVFs, 1 to 65535 (default 65535)", 0},
+    {0},
+};
+
+static error_t parse_synth(int key, char *text, struct argp_state *state)
+{
+    unsigned *vfs = state->input;
+    if (key != 'n')
+        return ARGP_ERR_UNKNOWN;
+    if (parse_number(text, vfs) && *vfs > 0)
+        return 0;
+    complain("--vfs %s: a number from 1 to 65535 is needed", text);
+    return EINVAL;
+}
+
+static int synth_main(int argc, char **argv)
+{
+    const struct argp argp = {
+        .options = synth_options,
+        .parser = parse_synth,
+        .doc = "Writes the profile of a card that nobody built: a PF at 00:00.0, its VFs on the routing IDs behind it.",
+    };
+    unsigned vfs = UINT16_MAX;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &vfs))
+        return EXIT_CANNOT;
+    return close_output(vfp_profile_synth((uint16_t)vfs, stdout));
+}
+
+int profile_main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "show") == 0)
+        return show_main(argc - 1, argv + 1);
+    if (strcmp(what, "synth") == 0)
+        return synth_main(argc - 1, argv + 1);
+    if (strcmp(what, "--help") == 0) {
+        puts("Usage: vfplane profile show FILE\n       vfplane profile synth [--vfs N] > FILE");
+        return EXIT_OK;
+    }
+    complain("profile %s: one of show FILE, synth [--vfs N]", what);
+    return EXIT_CANNOT;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A guest's channel to one VF.
+ */
+#include "host/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The lowest relid no channel of this host has, 0 when all are taken. */
+static uint32_t take_relid(struct vfp_host *host)
+{
+    for (uint32_t relid = 1; relid < HOST_RELIDS; relid++) {
+        uint64_t bit = UINT64_C(1) << relid % 64;
+        if (!(host->relids[relid / 64] & bit)) {
+            host->relids[relid / 64] |= bit;
+            return relid;
+        }
+    }
+    return 0;
+}
+
+static void return_relid(struct vfp_host *host, uint32_t relid)
+{
+    host->relids[relid / 64] &= ~(UINT64_C(1) << relid % 64);
+}
+
+int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
+                       void (*ended)(void *context, bool orderly, const char *reason), void *context,
+                       struct vfp_channel **out)
+{
+    struct vfp_host *host = vf->adapter->host;
+    if (vf->channel)
+        return host_fail(host, -EBUSY, "VF %u belongs to another guest", vfp_vf_index(vf));
+    struct vfp_channel *channel = calloc(1, sizeof(*channel));
+    if (!channel)
+        return host_fail(host, -ENOMEM, "out of memory");
+    channel->vf = vf;
+    channel->relid = take_relid(host);
+    if (!channel->relid) {
+        free(channel);
+        return host_fail(host, -ENOSPC, "%s: all %d channels are in use", name, HOST_RELIDS - 1);
+    }
+    const struct vsp_channel_options options = {
+        .name = name, .relid = channel->relid, .ended = ended, .context = context};
+    HOST_ENTER(host);
+    int result = vsp_channel_add(host->vsp, socket, vf->vf, &options, &channel->channel);
+    HOST_LEAVE();
+    if (result) {
+        return_relid(host, channel->relid);
+        free(channel);
+        return host_fail(host, result, "%s: no channel to VF %u: %s", name, vfp_vf_index(vf), strerror(-result));
+    }
+    vf->channel = channel;
+    *out = channel;
+    return 0;
+}
+
+void vfp_channel_eject(struct vfp_channel *channel, unsigned timeout_ms)
+{
+    HOST_ENTER(channel->vf->adapter->host);
+    vsp_channel_eject(channel->channel, timeout_ms);
+    HOST_LEAVE();
+}
+
+void vfp_channel_close(struct vfp_channel *channel)
+{
+    HOST_ENTER(channel->vf->adapter->host);
+    vsp_channel_remove(channel->channel);
+    HOST_LEAVE();
+    return_relid(channel->vf->adapter->host, channel->relid);
+    channel->vf->channel = NULL;
+    free(channel);
+}
+
+void vfp_channel_stats(struct vfp_channel *channel, struct vfp_channel_stats *stats)
+{
+    struct vsp_stats counted;
+    vsp_channel_stats(channel->channel, &counted);
+    *stats = (struct vfp_channel_stats){
+        .messages = counted.messages,
+        .completions = counted.completions,
+        .bad_data = counted.bad_data,
+        .window_reads = counted.window_reads,
+        .window_writes = counted.window_writes,
+        .invalidates_sent = counted.invalidates_sent,
+    };
+}

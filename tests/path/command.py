@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The vfplane command as a person types it: what it prints, its exit status, its one clear line when it cannot.
+
+Usage: command.py VFPLANE BUILD_ROOT SOURCE_ROOT    (prints TAP)
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+VFPLANE, BUILD, SOURCE = sys.argv[1:4]
+CAPTURES = [os.path.join(SOURCE, "tests/data", name)
+            for name in ("linux-6.1-guest-enumeration.log", "linux-6.1-guest-blocks-msix.log")]
+REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
+DIES = os.path.join(BUILD, "tests/path/vf_dies.so")
+NO_ENTRY = os.path.join(BUILD, "tests/path/no_entry.so")
+
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def vfplane(*arguments):
+    return subprocess.run([VFPLANE, *arguments], capture_output=True, text=True, timeout=300)
+
+
+def one_line(result, status, *parts):
+    """The run could not go on: that exit status, and one line on standard error that names what and where."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("vfplane: ")]
+    assert result.returncode == status, f"exit {result.returncode}, not {status}\n{result.stderr}"
+    assert len(lines) == 1, f"not one line:\n{result.stderr}"
+    for part in parts:
+        assert part in lines[0], f"{part!r} is not in {lines[0]!r}"
+
+
+def trees(output):
+    """Every request printed, as a list of lines (partition, room, text); a line not indented begins the next."""
+    found = []
+    for line in output.splitlines():
+        match = re.match(r"(host|guest \d+) +(\S*) +", line[:17])
+        if match and len(line) > 17:
+            if line[17] != " ":
+                found.append([])
+            if found:
+                found[-1].append((match[1], line[9:16].strip(), line[17:].strip()))
+    return found
+
+
+def goes_through(tree, way):
+    """True when the lines of the tree pass `way` in that order: (partition, room, text) each, by prefix and part."""
+    at = 0
+    for partition, room, text in tree:
+        if at < len(way) and partition.startswith(way[at][0]) and room == way[at][1] and way[at][2] in text:
+            at += 1
+    return at == len(way)
+
+
+@case
+def run_by_default_does_everything():
+    result = vfplane("run")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    assert "everything did what it should" in result.stdout.splitlines()[-1]
+    assert not result.stderr, result.stderr
+
+
+@case
+def one_write_goes_through_every_door_in_order():
+    way = [("guest", "ndis", "NdisMSetBusData"), ("guest", "vsc", "SetBusData"), ("guest", "vsc", "config window write"),
+           ("host", "vsp", "config window write"), ("host", "vstack", "guest config write"),
+           ("host", "ndis", "OID_SRIOV_WRITE_VF_CONFIG_SPACE"), ("host", "ndis", "NdisMSetVirtualFunctionBusData"),
+           ("host", "pcibus", "SetVirtualFunctionData"), ("host", "pci", "Command 0000 -> 0004 Bus Master")]
+    assert any(goes_through(tree, way) for tree in trees(vfplane("run").stdout)), "no request takes the whole way"
+
+
+@case
+def one_block_goes_from_guest_to_pf_driver():
+    way = [("guest", "ndis", "NdisMWriteConfigBlock"), ("guest", "vsc", "WriteVfConfigBlock"),
+           ("guest", "vsc", "WRITE_BLOCK message"), ("host", "vsp", "WRITE_BLOCK"), ("host", "vstack", "block write"),
+           ("host", "ndis", "OID_SRIOV_WRITE_VF_CONFIG_BLOCK")]
+    assert any(goes_through(tree, way) for tree in trees(vfplane("run").stdout)), "no block takes the whole way"
+
+
+@case
+def lspci_decodes_the_vfs_as_they_stand():
+    out = vfplane("run", "--vfs", "3", "--guests", "1").stdout
+    assert out.count("Ethernet controller: Intel Corporation 82576 Virtual Function") == 3
+    for address in ("01:10.0", "01:10.2", "01:10.4"):
+        assert re.search(rf"^{address} ", out, re.M), address
+    vf0 = out[out.index("\n01:10.0 "):out.index("\n01:10.2 ")]
+    assert "Flags: bus master" in vf0, vf0
+    vf1 = out[out.index("\n01:10.2 "):out.index("\n01:10.4 ")]
+    assert "Flags: bus master" not in vf1, vf1
+
+
+@case
+def json_trace_is_one_object_a_line():
+    result = vfplane("run", "--trace", "json")
+    assert result.returncode == 0, result.stderr
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    spans = {record["id"]: record for record in records}
+    crossings = [record for record in records if "link_in" in record]
+    outs = {record["link_out"] for record in records if "link_out" in record}
+    assert crossings and all(record["link_in"] in outs for record in crossings)
+    assert all(record["parent"] in spans for record in records if "parent" in record)
+
+
+@case
+def trace_none_prints_no_tree():
+    result = vfplane("run", "--trace", "none")
+    assert result.returncode == 0 and "config window write" not in result.stdout
+    assert "OID_SRIOV_WRITE_VF_CONFIG_SPACE" in result.stdout
+
+
+@case
+def every_guest_works_when_there_are_more():
+    result = vfplane("run", "--vfs", "8", "--guests", "7", "--trace", "none")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("driver started") == 7
+
+
+@case
+def nvme_profile_runs_too():
+    profile = os.path.join(BUILD, "profiles/nvme-qemu.lspci")
+    result = vfplane("run", "--profile", profile, "--trace", "none")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@case
+def a_file_that_is_no_profile_is_named():
+    with tempfile.NamedTemporaryFile("w", suffix=".lspci") as file:
+        file.write("hello\n")
+        file.flush()
+        one_line(vfplane("run", "--profile", file.name), 2, file.name)
+    one_line(vfplane("run", "--profile", "/nowhere/x.lspci"), 2, "/nowhere/x.lspci", "No such file")
+
+
+@case
+def a_profile_without_a_vf_is_named():
+    one_line(vfplane("run", "--profile", os.path.join(SOURCE, "tests/data/82576-pf-2vfs.lspci")), 2,
+             "82576-pf-2vfs.lspci", "VF")
+
+
+@case
+def a_vf_that_does_not_exist_is_named():
+    one_line(vfplane("run", "--vfs", "2", "--guests", "3"), 2, "VF 2 does not exist")
+    one_line(vfplane("run", "--vfs", "600"), 2, "--vfs 600")
+
+
+@case
+def a_driver_that_is_none_is_named():
+    one_line(vfplane("run", "--pf", "/nowhere/pf.so"), 2, "/nowhere/pf.so")
+    one_line(vfplane("run", "--pf", NO_ENTRY), 2, "no_entry.so", "DriverEntry")
+    with tempfile.NamedTemporaryFile("w", suffix=".so") as file:
+        file.write("text")
+        file.flush()
+        one_line(vfplane("run", "--pf", file.name), 2, file.name)
+
+
+@case
+def a_vf_driver_without_driverentry_ends_only_its_guest():
+    result = vfplane("run", "--trace", "none", "--vf", NO_ENTRY, "--vf", REFNIC_VF)
+    one_line(result, 1, "guest 1", "VF 0", "DriverEntry")
+    assert re.search(r"guest 2 +VF 1: driver started", result.stdout), result.stdout
+
+
+@case
+def a_pf_driver_given_as_vf_driver_is_refused():
+    result = vfplane("run", "--trace", "none", "--guests", "1", "--vf", os.path.join(BUILD, "drivers/refnic/refnic_pf.so"))
+    one_line(result, 1, "guest 1", "did not start")
+
+
+@case
+def a_guest_killed_in_mid_write_harms_nobody():
+    result = vfplane("run", "--trace", "none", "--vf", DIES, "--vf", REFNIC_VF)
+    one_line(result, 1, "guest 1", "VF 0", "killed by signal 9")
+    assert re.search(r"guest 2 +VF 1: driver started", result.stdout), result.stdout
+
+
+@case
+def replay_of_both_captures_is_right():
+    for capture in CAPTURES:
+        result = vfplane("replay", capture)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+        assert re.search(r"^ +0 wrong$", result.stdout, re.M), result.stdout[-500:]
+        with open(capture) as file:
+            accesses = len(re.findall(r"^\[vpci cfg ", file.read(), re.M))
+        assert f"{accesses} accesses:" in result.stdout
+
+
+@case
+def replay_says_why_intx_disable_differs():
+    out = vfplane("replay", CAPTURES[0]).stdout
+    assert re.search(r"rd \+004/2 -> 0000  capture 0400  .*INTx Disable.*read-only", out), out[:2000]
+
+
+@case
+def replay_reaches_the_register():
+    result = vfplane("replay", "--trace", "text", CAPTURES[1])
+    assert "SetVirtualFunctionData" in result.stderr and "Bus Master" in result.stderr
+
+
+@case
+def a_log_that_is_none_is_named():
+    one_line(vfplane("replay", "/nowhere.log"), 2, "/nowhere.log")
+    with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
+        file.write("[vpci cfg rd slot=0 +004/2 -> 0]\n[vpci cfg rd slot=0 +003/2 -> 0]\n")
+        file.flush()
+        one_line(vfplane("replay", file.name), 2, file.name + ":2")
+
+
+@case
+def unknown_words_are_refused():
+    assert vfplane("nonsense").returncode == 2
+    assert vfplane().returncode == 2
+    assert vfplane("--version").stdout.startswith("vfplane ")
+
+
+print(f"1..{len(CASES)}")
+for number, run in enumerate(CASES, 1):
+    try:
+        run()
+        print(f"ok {number} {run.__name__}")
+    except Exception as error:  # a failed case is reported, the others go on
+        for line in str(error).splitlines()[-60:]:
+            print(f"# {line}")
+        print(f"not ok {number} {run.__name__}")
