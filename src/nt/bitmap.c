@@ -12,7 +12,7 @@ static bool in_range(PRTL_BITMAP map, ULONG start, ULONG count, const char *rout
 {
     if (start <= map->SizeOfBitMap && count <= map->SizeOfBitMap - start)
         return true;
-    nt_violation("BITMAP_RANGE", "%s: bits %u..+%u of a bitmap of %u", routine, start, count, map->SizeOfBitMap);
+    nt_violation_in(NT_RULE(BITMAP_RANGE), routine, "%s: bits %u..+%u of a bitmap of %u", routine, start, count, map->SizeOfBitMap);
     return false;
 }
 
@@ -71,6 +71,11 @@ static ULONG find(PRTL_BITMAP map, ULONG wanted, ULONG hint, bool value)
 
 NT_EXPORT VOID RtlInitializeBitMap(PRTL_BITMAP map, PULONG buffer, ULONG size)
 {
+    size_t needed = ((size_t)size + 31) / 32 * sizeof(*buffer);
+    size_t room = nt_partition_current ? nt_pool_room(&nt_partition_current->pool, buffer) : SIZE_MAX;
+    if (room < needed)
+        nt_violation(NT_RULE(BITMAP_BUFFER_TOO_SMALL), "%u bits take %zu bytes, the pool block has %zu", size, needed,
+                     room);
     map->SizeOfBitMap = size;
     map->Buffer = buffer;
 }

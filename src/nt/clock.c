@@ -170,7 +170,7 @@ static bool start_thread(struct nt_partition *partition)
     if (!clock->started)
         clock->started = pthread_create(&clock->thread, NULL, clock_thread, partition) == 0;
     if (!clock->started)
-        nt_violation("NO_THREAD", "the thread for timers and DPCs cannot be started");
+        nt_violation(NT_RULE(NO_THREAD), "the thread for timers and DPCs cannot be started");
     pthread_cond_signal(&clock->work);
     return clock->started;
 }
@@ -186,7 +186,7 @@ void nt_clock_stop(struct nt_partition *partition)
     if (started)
         pthread_join(clock->thread, NULL);
     if (!IsListEmpty(&clock->timers))
-        nt_violation("TIMER_LEAK", "a timer is still armed when the partition ends");
+        nt_violation(NT_RULE(TIMER_LEAK), "a timer is still armed when the partition ends");
     pthread_cond_destroy(&clock->work);
     pthread_cond_destroy(&clock->quiet);
     pthread_mutex_destroy(&clock->lock);
@@ -262,7 +262,7 @@ void nt_clock_flush_dpcs(struct nt_partition *partition)
 static struct nt_partition *current(const char *routine)
 {
     if (!nt_partition_current)
-        nt_violation("NO_PARTITION", "%s on a thread outside of any partition", routine);
+        nt_violation_in(NT_RULE(NO_PARTITION), routine, "%s on a thread outside of any partition", routine);
     return nt_partition_current;
 }
 

@@ -41,19 +41,19 @@ NT_EXPORT ULONG DbgPrint(PCSTR format, ...)
 
 NT_EXPORT VOID DbgBreakPoint(VOID)
 {
-    nt_violation("DBG_BREAK_POINT", "the driver calls the debugger");
+    nt_violation(NT_RULE(DBG_BREAK_POINT), "the driver calls the debugger");
 }
 
 NT_EXPORT VOID RtlAssert(PVOID assertion, PVOID file, ULONG line, PSTR message)
 {
-    nt_violation("DRIVER_ASSERTION", "%s:%u: %s %s", (const char *)file, line, (const char *)assertion,
+    nt_violation(NT_RULE(DRIVER_ASSERTION), "%s:%u: %s %s", (const char *)file, line, (const char *)assertion,
                  message ? message : "");
 }
 
 /* The driver asks for the machine to stop. There is no other machine to go on with: its code is in this process. */
 NT_EXPORT VOID KeBugCheckEx(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
 {
-    nt_violation("BUGCHECK", "%08x (%llx, %llx, %llx, %llx)", code, p1, p2, p3, p4);
+    nt_violation(NT_RULE(BUGCHECK), "%08x (%llx, %llx, %llx, %llx)", code, p1, p2, p3, p4);
     fprintf(stderr, "vfplane: a driver stopped the machine: bugcheck %08x (%llx, %llx, %llx, %llx)\n", code, p1, p2, p3,
             p4);
     abort();

@@ -29,7 +29,9 @@ NT_EXPORT NTSTATUS IoCreateDevice(PDRIVER_OBJECT driver, ULONG extension_size, P
         return STATUS_INVALID_DEVICE_STATE;
     if (name && nt_name_find(partition, name))
         return STATUS_OBJECT_NAME_COLLISION;
-    struct nt_device *made = nt_object_create(partition, NT_OBJECT_DEVICE, size + extension_size, NULL);
+    struct nt_device *made =
+        nt_fault("IoCreateDevice") ? NULL
+                                   : nt_object_create(partition, NT_OBJECT_DEVICE, size + extension_size, NULL);
     if (!made)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (name && !NT_SUCCESS(nt_name_add(partition, name, made))) {
@@ -64,18 +66,18 @@ NT_EXPORT VOID IoDeleteDevice(PDEVICE_OBJECT device)
         link = &(*link)->NextDevice;
     if (first && *link)
         *link = device->NextDevice;
-    PDEVICE_OBJECT above = device->AttachedDevice, below = device_of(device)->below;
+    PDEVICE_OBJECT below = device_of(device)->below;
     pthread_mutex_unlock(&partition->lock);
-    if (above || below)
-        nt_violation("DEVICE_DELETED_IN_STACK", "IoDeleteDevice while the device is attached%s%s",
-                     above ? " from above" : "", below ? " to one below" : "");
-    if (below)
+    /* What is attached above may still be: it detaches when its removal IRP, passed down, has come back. */
+    if (below) {
+        nt_violation(NT_RULE(DEVICE_DELETED_IN_STACK), "IoDeleteDevice while the device is attached to one below");
         IoDetachDevice(below);
+    }
     if (first) {
         nt_names_remove(partition, device);
         nt_object_dereference(device);
     } else
-        nt_violation("DEVICE_DELETED_TWICE", "IoDeleteDevice on a deleted device");
+        nt_violation(NT_RULE(DEVICE_DELETED_TWICE), "IoDeleteDevice on a deleted device");
 }
 
 /* ---- stacks: partition->lock guards the links -------------------------------------------------------------------- */
@@ -115,7 +117,7 @@ NT_EXPORT PDEVICE_OBJECT IoAttachDeviceToDeviceStack(PDEVICE_OBJECT source, PDEV
 {
     struct nt_partition *partition = nt_device_partition(target);
     if (nt_device_partition(source) != partition || source == target) {
-        nt_violation("BAD_ATTACH", "IoAttachDeviceToDeviceStack: the devices cannot be in one stack");
+        nt_violation(NT_RULE(BAD_ATTACH), "IoAttachDeviceToDeviceStack: the devices cannot be in one stack");
         return NULL;
     }
     pthread_mutex_lock(&partition->lock);
@@ -150,5 +152,5 @@ NT_EXPORT VOID IoDetachDevice(PDEVICE_OBJECT target)
     if (above)
         nt_object_dereference(target);
     else
-        nt_violation("NOT_ATTACHED", "IoDetachDevice on a device that nothing is attached to");
+        nt_violation(NT_RULE(NOT_ATTACHED), "IoDetachDevice on a device that nothing is attached to");
 }

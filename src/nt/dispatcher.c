@@ -71,7 +71,7 @@ static bool initialised(DISPATCHER_HEADER *header, const char *routine)
 {
     if (header && (__atomic_load_n(lock_word(header), __ATOMIC_RELAXED) & 0x00ff0000u) == NT_INITIALIZED)
         return true;
-    nt_violation("OBJECT_NOT_INITIALIZED", "%s on an object that was not initialised", routine);
+    nt_violation_in(NT_RULE(OBJECT_NOT_INITIALIZED), routine, "%s on an object that was not initialised", routine);
     return false;
 }
 
@@ -312,7 +312,7 @@ NT_EXPORT NTSTATUS KeWaitForMultipleObjects(ULONG count, PVOID objects[], WAIT_T
     struct wait wait = {.objects = headers, .count = count, .all = type == WaitAll};
     (void)reason, (void)mode, (void)alertable, (void)blocks;
     if (!count || count > MAXIMUM_WAIT_OBJECTS) {
-        nt_violation("WAIT_OBJECT_COUNT", "KeWaitForMultipleObjects with %u objects", count);
+        nt_violation(NT_RULE(WAIT_OBJECT_COUNT), "KeWaitForMultipleObjects with %u objects", count);
         return STATUS_INVALID_PARAMETER;
     }
     for (ULONG i = 0; i < count; i++)

@@ -82,7 +82,7 @@ static void report_devices(struct nt_driver *driver)
         count++;
     }
     if (count)
-        nt_violation("DEVICE_LEAK", "%s is unloaded and leaves %u devices", driver->name, count);
+        nt_violation(NT_RULE(DEVICE_LEAK), "%s is unloaded and leaves %u devices", driver->name, count);
 }
 
 static void driver_destroy(struct nt_driver *driver)
@@ -91,7 +91,11 @@ static void driver_destroy(struct nt_driver *driver)
     /* No thread of the partition may still be inside the image when it is closed. */
     nt_drain_work(partition);
     nt_clock_flush_dpcs(partition);
+    struct nt_callback callback = {.driver = driver->name, .routine = "DriverUnload"};
+    nt_callback_begin(&callback);
     report_devices(driver);
+    nt_pool_leaks(&partition->pool, driver->name);
+    nt_callback_end(&callback);
     pthread_mutex_lock(&partition->lock);
     RemoveEntryList(&driver->entry);
     pthread_mutex_unlock(&partition->lock);
@@ -111,9 +115,11 @@ static NTSTATUS driver_enter(struct nt_driver *driver, PDRIVER_INITIALIZE entry)
     UNICODE_STRING registry_path = driver->extension.ServiceKeyName;
     TRACE_DOOR(span, "nt", "DriverEntry", "%s", driver->name);
     driver->object.DriverInit = entry;
+    struct nt_callback callback = {.driver = driver->name, .routine = "DriverEntry"};
+    nt_callback_begin(&callback);
     NTSTATUS status = entry(&driver->object, &registry_path);
-    nt_irql_expect(PASSIVE_LEVEL, "DriverEntry");
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    nt_callback_end(&callback);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     if (!NT_SUCCESS(status))
         driver_destroy(driver);
     nt_enter(before);
@@ -144,40 +150,46 @@ NTSTATUS nt_driver_load(struct nt_partition *partition, const char *path, PDRIVE
     struct nt_driver *made = driver_create(partition, image.name);
     if (!made) {
         nt_image_close(image.handle, image.fd);
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return nt_load_fail(error, STATUS_INSUFFICIENT_RESOURCES, path, "out of memory");
     }
     made->image = image.handle;
     made->image_fd = image.fd;
     status = driver_enter(made, image.entry);
-    if (NT_SUCCESS(status))
-        *driver = &made->object;
-    else
-        snprintf(error->text, sizeof(error->text), "%s: DriverEntry returned %08x", image.name, (unsigned)status);
+    if (!NT_SUCCESS(status))
+        return nt_load_fail(error, status, path, "DriverEntry returned %s", nt_status_name(status));
+    *driver = &made->object;
     return status;
 }
 
-static NTSTATUS no_entry(PDRIVER_OBJECT driver, PUNICODE_STRING registry_path)
-{
-    (void)driver, (void)registry_path;
-    return STATUS_SUCCESS;
-}
-
+/* Ours: nothing to enter, and nothing to unload. */
 NTSTATUS nt_builtin_driver(struct nt_partition *partition, const char *name, PDRIVER_OBJECT *driver)
 {
-    return nt_driver_start(partition, name, no_entry, driver);
+    struct nt_driver *made = driver_create(partition, name);
+    *driver = made ? &made->object : NULL;
+    return made ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+static void driver_leave(struct nt_driver *driver)
+{
+    TRACE_DOOR(span, "nt", "DriverUnload", "%s", driver->name);
+    if (driver->object.DriverUnload) {
+        struct nt_callback callback = {.driver = driver->name, .routine = "DriverUnload"};
+        nt_callback_begin(&callback);
+        driver->object.DriverUnload(&driver->object);
+        nt_callback_end(&callback);
+    }
+    driver_destroy(driver);
+    TRACE_DONE(span, "unloaded");
 }
 
 void nt_driver_unload(PDRIVER_OBJECT object)
 {
     struct nt_driver *driver = driver_of(object);
     struct nt_partition *before = nt_enter(driver->partition);
-    TRACE_DOOR(span, "nt", "DriverUnload", "%s", driver->name);
-    if (object->DriverUnload) {
-        object->DriverUnload(object);
-        nt_irql_expect(PASSIVE_LEVEL, "DriverUnload");
-    }
-    driver_destroy(driver);
-    TRACE_DONE(span, "unloaded");
+    if (object->DriverInit)
+        driver_leave(driver);
+    else
+        driver_destroy(driver);
     nt_enter(before);
 }
 
@@ -196,7 +208,8 @@ NT_EXPORT NTSTATUS IoAllocateDriverObjectExtension(PDRIVER_OBJECT driver, PVOID 
     *result = NULL;
     if (IoGetDriverObjectExtension(driver, id))
         return STATUS_OBJECT_NAME_COLLISION;
-    struct nt_driver_extension *extension = calloc(1, sizeof(*extension) + size);
+    struct nt_driver_extension *extension =
+        nt_fault("IoAllocateDriverObjectExtension") ? NULL : calloc(1, sizeof(*extension) + size);
     if (!extension)
         return STATUS_INSUFFICIENT_RESOURCES;
     extension->id = id;

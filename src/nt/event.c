@@ -52,7 +52,7 @@ NT_EXPORT LONG KeReleaseSemaphore(PRKSEMAPHORE semaphore, KPRIORITY increment, L
     }
     nt_dispatcher_unlock(header);
     if (!fits)
-        nt_violation("SEMAPHORE_LIMIT", "count %d + %d is over the limit %d", before, adjustment, semaphore->Limit);
+        nt_violation(NT_RULE(SEMAPHORE_LIMIT), "count %d + %d is over the limit %d", before, adjustment, semaphore->Limit);
     return before;
 }
 
@@ -81,7 +81,7 @@ NT_EXPORT LONG KeReleaseMutex(PRKMUTEX mutex, BOOLEAN wait)
     }
     nt_dispatcher_unlock(header);
     if (!owned)
-        nt_violation("MUTEX_NOT_OWNED", "KeReleaseMutex by a thread that does not own it");
+        nt_violation(NT_RULE(MUTEX_NOT_OWNED), "KeReleaseMutex by a thread that does not own it");
     return before;
 }
 
@@ -105,7 +105,7 @@ NT_EXPORT VOID ExAcquireFastMutex(PFAST_MUTEX mutex)
     if (!nt_irql_at_most(APC_LEVEL, "ExAcquireFastMutex"))
         return;
     if (__atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED) == KeGetCurrentThread()) {
-        nt_violation("FAST_MUTEX_RECURSION", "ExAcquireFastMutex: this thread holds the mutex already");
+        nt_violation(NT_RULE(FAST_MUTEX_RECURSION), "ExAcquireFastMutex: this thread holds the mutex already");
         return;
     }
     KeWaitForSingleObject(&mutex->Event, Executive, KernelMode, FALSE, NULL);
@@ -133,7 +133,7 @@ NT_EXPORT BOOLEAN ExTryToAcquireFastMutex(PFAST_MUTEX mutex)
 NT_EXPORT VOID ExReleaseFastMutex(PFAST_MUTEX mutex)
 {
     if (__atomic_load_n(&mutex->Owner, __ATOMIC_RELAXED) != KeGetCurrentThread()) {
-        nt_violation("FAST_MUTEX_NOT_OWNED", "ExReleaseFastMutex by a thread that does not own it");
+        nt_violation(NT_RULE(FAST_MUTEX_NOT_OWNED), "ExReleaseFastMutex by a thread that does not own it");
         return;
     }
     KIRQL before = (KIRQL)mutex->OldIrql;

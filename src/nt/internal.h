@@ -12,6 +12,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "nt/contract.h"
 #include "nt/nt.h"
 
 #define NT_EXPORT    __attribute__((visibility("default")))
@@ -20,7 +21,13 @@
 
 /* ---- objects ---------------------------------------------------------------------------------------------------- */
 
-enum nt_object_type { NT_OBJECT_THREAD = 0x4e540001, NT_OBJECT_DEVICE, NT_OBJECT_DRIVER, NT_OBJECT_EVENT };
+enum nt_object_type {
+    NT_OBJECT_THREAD = 0x4e540001,
+    NT_OBJECT_DEVICE,
+    NT_OBJECT_DRIVER,
+    NT_OBJECT_EVENT,
+    NT_OBJECT_KEY,
+};
 
 /* Stands directly before the body that drivers see. 16 bytes aligned, as pool is. */
 struct nt_object {
@@ -91,7 +98,23 @@ struct nt_clock {
     bool started, running, stopping;
 };
 
+struct nt_finding;
+
+struct nt_contracts {
+    enum vfp_contracts mode;
+    void (*visit)(const struct vfp_finding *finding, void *context);
+    void *context;
+    _Atomic uint64_t broken[VFP_PORTABILITY + 1];
+    pthread_mutex_t lock; /* the list; nothing is called while it is held */
+    struct nt_finding *first, **last;
+    unsigned count;
+};
+
+void nt_contracts_init(struct nt_contracts *contracts);
+void nt_contracts_destroy(struct nt_contracts *contracts);
+
 struct nt_pool_block;
+struct nt_faults;
 
 struct nt_pool {
     pthread_mutex_t lock;
@@ -99,18 +122,22 @@ struct nt_pool {
     size_t bucket_count, blocks, bytes;
 };
 
+#define NT_LATE_MAX 64u /* frees that nt_free_late puts off */
+
 struct nt_partition {
     char name[32];
     enum nt_role role;
     bool real_time;
     struct trace *trace;
-    _Atomic uint64_t violations;
     _Atomic(void *) slots[NT_SLOTS];
     pthread_mutex_t lock; /* drivers, device stacks, handles, I/O windows */
     LIST_ENTRY drivers;
     LIST_ENTRY windows;
     LIST_ENTRY names;
     _Atomic uint32_t last_luid;
+    char *(*device_value)(struct nt_partition *partition, const char *name);
+    _Atomic(void *) late[NT_LATE_MAX]; /* a ring */
+    _Atomic uint32_t late_next;
     void **handles;
     size_t handle_count;
     _Atomic uint32_t threads; /* system threads of drivers that have not ended */
@@ -118,16 +145,19 @@ struct nt_partition {
     struct nt_work_queue work;
     struct nt_clock clock;
     struct nt_pool pool;
+    struct nt_contracts contracts;
+    _Atomic(struct nt_faults *) faults; /* NULL: fault injection was never asked for */
 };
 
 extern _Thread_local struct nt_partition *nt_partition_current __attribute__((tls_model("initial-exec")));
-extern _Thread_local KIRQL nt_irql __attribute__((tls_model("initial-exec")));
 
 bool nt_work_init(struct nt_partition *partition);
 void nt_work_stop(struct nt_partition *partition);
 void nt_work_insert(struct nt_partition *partition, struct nt_work *work);
 /* After a callback that must come back at the IRQL it was entered at: reports and repairs. */
 void nt_irql_expect(KIRQL expected, const char *callback);
+/* Gives free the spin locks of this thread but for the `keep` it took first. */
+void nt_locks_release(unsigned keep);
 
 bool nt_clock_init(struct nt_partition *partition);
 void nt_clock_stop(struct nt_partition *partition);
@@ -141,8 +171,16 @@ uint64_t nt_monotonic_ns(void);
 bool nt_pool_init(struct nt_pool *pool);
 /* Reports what is left by tag, frees it, returns its bytes. */
 size_t nt_pool_destroy(struct nt_pool *pool);
+/* Reports by tag what a driver (nt_callback.driver, compared by address) has not freed; NULL: whatever is left. */
+void nt_pool_leaks(struct nt_pool *pool, const char *owner);
+/* Bytes from `address` to the end of its pool block; SIZE_MAX when it lies in none. Slow: looks at every block. */
+size_t nt_pool_room(struct nt_pool *pool, const void *address);
+#define NT_TAG_MDL     0x206c644du /* "Mdl " */
+#define NT_TAG_RW_LOCK 0x4e645277u /* of NdisAllocateRWLock */
 void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag, bool zero);
 void nt_pool_free(struct nt_partition *partition, void *block, uint32_t tag, bool check_tag);
+
+void nt_faults_free(struct nt_faults *faults);
 
 void nt_windows_destroy(struct nt_partition *partition);
 
@@ -185,6 +223,8 @@ void nt_irp_free_buffers(PIRP irp);
 /* Sends an IRP_MJ_PNP with this stack location (MajorFunction is set here) to the top of the device's stack, waits,
  * returns its status and IoStatus.Information. */
 NTSTATUS nt_pnp_send(PDEVICE_OBJECT device, const IO_STACK_LOCATION *stack, ULONG_PTR *information);
+/* The device's drivers see what it requires before it starts. */
+void nt_pnp_filter_requirements(PDEVICE_OBJECT pdo, const CM_RESOURCE_LIST *resources);
 
 /* ---- drivers, devices -------------------------------------------------------------------------------------------- */
 

@@ -21,7 +21,7 @@ static void leave(PIO_REMOVE_LOCK lock)
     if (left == 0)
         KeSetEvent(&lock->RemoveEvent, 0, FALSE);
     else if (left < 0)
-        nt_violation("REMOVE_LOCK_UNDERFLOW", "a remove lock is released more often than it was acquired");
+        nt_violation(NT_RULE(REMOVE_LOCK_UNDERFLOW), "a remove lock is released more often than it was acquired");
 }
 
 NT_EXPORT NTSTATUS IoAcquireRemoveLockEx(PIO_REMOVE_LOCK lock, PVOID tag, PCSTR file, ULONG line, ULONG size)

@@ -19,7 +19,8 @@ NT_EXPORT VOID IoInitializeIrp(PIRP irp, USHORT size, CCHAR stack_size)
 NT_EXPORT PIRP IoAllocateIrp(CCHAR stack_size, BOOLEAN charge_quota)
 {
     (void)charge_quota;
-    if (stack_size <= 0 || !nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateIrp"))
+    if (stack_size <= 0 || !nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateIrp") ||
+        nt_fault("IoAllocateIrp"))
         return NULL;
     USHORT size = IoSizeOfIrp(stack_size);
     PIRP irp = nt_pool_allocate(nt_partition_current, size, NT_TAG_IRP, false);
@@ -45,9 +46,9 @@ NT_EXPORT VOID IoReuseIrp(PIRP irp, NTSTATUS status)
 /* ---- down ---------------------------------------------------------------------------------------------------------
  */
 
-static NTSTATUS refuse(PIRP irp, const char *rule, const char *text)
+static NTSTATUS refuse(PIRP irp, const struct vfp_rule *rule, const char *text)
 {
-    nt_violation(rule, "IoCallDriver: %s", text);
+    nt_violation_in(rule, "IoCallDriver", "IoCallDriver: %s", text);
     irp->IoStatus.Status = STATUS_INVALID_DEVICE_REQUEST;
     irp->IoStatus.Information = 0;
     IofCompleteRequest(irp, IO_NO_INCREMENT);
@@ -58,12 +59,12 @@ NT_EXPORT NTSTATUS IofCallDriver(PDEVICE_OBJECT device, PIRP irp)
 {
     nt_irql_at_most(DISPATCH_LEVEL, "IoCallDriver");
     if (irp->CurrentLocation <= 1)
-        return refuse(irp, "NO_MORE_STACK_LOCATIONS", "the IRP has no stack location for the next driver");
+        return refuse(irp, NT_RULE(NO_MORE_STACK_LOCATIONS), "the IRP has no stack location for the next driver");
     IoSetNextIrpStackLocation(irp);
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
     stack->DeviceObject = device;
     if (stack->MajorFunction > IRP_MJ_MAXIMUM_FUNCTION)
-        return refuse(irp, "BAD_MAJOR_FUNCTION", "unknown major function");
+        return refuse(irp, NT_RULE(BAD_MAJOR_FUNCTION), "unknown major function");
     return device->DriverObject->MajorFunction[stack->MajorFunction](device, irp);
 }
 
@@ -82,7 +83,7 @@ static void copy_out(PIRP irp)
     if (!(irp->Flags & IRP_INPUT_OPERATION) || NT_ERROR(irp->IoStatus.Status))
         return;
     if (count > room) {
-        nt_violation("INFORMATION_TOO_LARGE", "a request completes with %llu bytes for a buffer of %llu",
+        nt_violation(NT_RULE(INFORMATION_TOO_LARGE), "a request completes with %llu bytes for a buffer of %llu",
                      (unsigned long long)count, (unsigned long long)room);
         count = room;
     }
@@ -96,7 +97,7 @@ static void finish(PIRP irp)
     PIO_STATUS_BLOCK result = irp->UserIosb;
     PKEVENT event = irp->UserEvent;
     if (!(irp->AllocationFlags & NT_IRP_OWNED)) {
-        nt_violation("IRP_WITHOUT_OWNER", "an IRP of IoAllocateIrp was completed and nobody kept it");
+        nt_violation(NT_RULE(IRP_WITHOUT_OWNER), "an IRP of IoAllocateIrp was completed and nobody kept it");
         return;
     }
     if (irp->Flags & IRP_BUFFERED_IO)
@@ -140,13 +141,13 @@ NT_EXPORT VOID IofCompleteRequest(PIRP irp, CCHAR boost)
     (void)boost;
     nt_irql_at_most(DISPATCH_LEVEL, "IoCompleteRequest");
     if (irp->CurrentLocation > irp->StackCount) {
-        nt_violation("IRP_COMPLETED_TWICE", "IoCompleteRequest on an IRP that no driver holds");
+        nt_violation(NT_RULE(IRP_COMPLETED_TWICE), "IoCompleteRequest on an IRP that no driver holds");
         return;
     }
     if (irp->IoStatus.Status == STATUS_PENDING)
-        nt_violation("COMPLETED_PENDING", "an IRP is completed with STATUS_PENDING");
+        nt_violation(NT_RULE(COMPLETED_PENDING), "an IRP is completed with STATUS_PENDING");
     if (__atomic_load_n(&irp->CancelRoutine, __ATOMIC_SEQ_CST))
-        nt_violation("CANCEL_ROUTINE_LEFT", "an IRP is completed with its cancel routine still set");
+        nt_violation(NT_RULE(CANCEL_ROUTINE_LEFT), "an IRP is completed with its cancel routine still set");
     while (irp->CurrentLocation <= irp->StackCount)
         if (!step_up(irp))
             return;

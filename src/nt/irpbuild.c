@@ -92,7 +92,7 @@ static bool without_buffer(PVOID buffer, ULONG length, const char *routine)
 {
     if (!buffer && !length)
         return true;
-    nt_violation("FSD_REQUEST_WITH_BUFFER", "%s for a transfer is not supported", routine);
+    nt_violation_in(NT_RULE(FSD_REQUEST_WITH_BUFFER), routine, "%s for a transfer is not supported", routine);
     return false;
 }
 

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +17,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PATH_SHOWN 400u /* characters of a path in an error; the rest is for what is wrong */
+
 /* What the dynamic linker has loaded is the process's, so is this lock: between asking whether a file is loaded and
  * loading it nobody else may load it. */
 static pthread_mutex_t loader_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static NTSTATUS fail(struct nt_load_error *error, NTSTATUS status, const char *name, const char *why)
+NTSTATUS nt_load_fail(struct nt_load_error *error, NTSTATUS status, const char *path, const char *format, ...)
 {
-    snprintf(error->text, sizeof(error->text), "%s: %s", name, why);
+    va_list arguments;
+    size_t length = strlen(path);
+    size_t used = (size_t)snprintf(error->text, sizeof(error->text), "%s%s: ", length > PATH_SHOWN ? "..." : "",
+                                   length > PATH_SHOWN ? path + length - PATH_SHOWN : path);
+    va_start(arguments, format);
+    vsnprintf(error->text + used, sizeof(error->text) - used, format, arguments);
+    va_end(arguments);
     return status;
 }
 
@@ -58,30 +67,42 @@ static bool is_loaded(const char *path)
     return handle != NULL;
 }
 
-/* The dynamic linker's sentence names the file first; what counts is what follows. */
-static const char *linker_reason(void)
+/* The dynamic linker's sentence, which names the file it was given first; of missing symbols it names one, so they are
+ * sought again. */
+static NTSTATUS not_loadable(const char *path, const char *given, struct nt_load_error *error)
 {
-    const char *text = dlerror();
-    const char *colon = text ? strstr(text, ": ") : NULL;
-    return colon ? colon + 2 : text ? text : "cannot be loaded";
+    char symbols[sizeof(error->text) - PATH_SHOWN - 64];
+    const char *text = dlerror(), *reason = text ? text : "cannot be loaded";
+    size_t length = strlen(path);
+    if (strncmp(reason, path, length) == 0 && strncmp(reason + length, ": ", 2) == 0)
+        reason += length + 2;
+    nt_load_fail(error, STATUS_INVALID_IMAGE_FORMAT, given, "%s", reason);
+    if (!strstr(error->text, "undefined symbol"))
+        return STATUS_INVALID_IMAGE_FORMAT;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && nt_image_unresolved(fd, symbols, sizeof(symbols)))
+        nt_load_fail(error, STATUS_INVALID_IMAGE_FORMAT, given, "unresolved: %s", symbols);
+    if (fd >= 0)
+        close(fd);
+    return STATUS_INVALID_IMAGE_FORMAT;
 }
 
-static NTSTATUS load(const char *path, struct nt_image *image, struct nt_load_error *error)
+static NTSTATUS load(const char *path, const char *given, struct nt_image *image, struct nt_load_error *error)
 {
     char copy[64];
     if (is_loaded(path)) {
         image->fd = copy_file(path, image->name);
         if (image->fd < 0)
-            return fail(error, STATUS_INSUFFICIENT_RESOURCES, image->name, strerror(errno));
+            return nt_load_fail(error, STATUS_INSUFFICIENT_RESOURCES, given, "%s", strerror(errno));
         snprintf(copy, sizeof(copy), "/proc/self/fd/%d", image->fd);
         path = copy;
     }
     image->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!image->handle)
-        return fail(error, STATUS_INVALID_IMAGE_FORMAT, image->name, linker_reason());
+        return not_loadable(path, given, error);
     image->entry = (PDRIVER_INITIALIZE)dlsym(image->handle, "DriverEntry");
     if (!image->entry)
-        return fail(error, STATUS_DRIVER_ENTRYPOINT_NOT_FOUND, image->name, "no DriverEntry");
+        return nt_load_fail(error, STATUS_DRIVER_ENTRYPOINT_NOT_FOUND, given, "no DriverEntry");
     return STATUS_SUCCESS;
 }
 
@@ -93,9 +114,9 @@ NTSTATUS nt_image_open(const char *path, struct nt_image *image, struct nt_load_
     /* An absolute name keeps the dynamic linker from looking anywhere else. */
     char *absolute = realpath(path, NULL);
     if (!absolute)
-        return fail(error, STATUS_OBJECT_NAME_NOT_FOUND, path, strerror(errno));
+        return nt_load_fail(error, STATUS_OBJECT_NAME_NOT_FOUND, path, "%s", strerror(errno));
     pthread_mutex_lock(&loader_lock);
-    NTSTATUS status = load(absolute, image, error);
+    NTSTATUS status = load(absolute, path, image, error);
     if (!NT_SUCCESS(status))
         nt_image_close(image->handle, image->fd);
     pthread_mutex_unlock(&loader_lock);

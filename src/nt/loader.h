@@ -17,5 +17,12 @@ struct nt_image {
 /* Statuses and error text as nt_driver_load. */
 NTSTATUS nt_image_open(const char *path, struct nt_image *image, struct nt_load_error *error);
 void nt_image_close(void *handle, int fd);
+/* "path: why"; returns `status`. Of a long path the end is shown. */
+NTSTATUS nt_load_fail(struct nt_load_error *error, NTSTATUS status, const char *path, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* unresolved.c: the symbols that the file needs and neither this process nor the libraries it names have: "KeFoo,
+ * NdisBar, and 12 more". Returns how many; 0 also for a file that is no ELF image, or one without section headers. */
+unsigned nt_image_unresolved(int fd, char *text, size_t size);
 
 #endif

@@ -8,14 +8,13 @@
 
 #include <stdlib.h>
 
-#define NT_TAG_MDL        0x206c644du /* "Mdl " */
 #define NT_TAG_CONTIGUOUS 0x746e6f43u /* "Cont" */
 
 NT_EXPORT PMDL IoAllocateMdl(PVOID address, ULONG length, BOOLEAN secondary, BOOLEAN charge_quota, PIRP irp)
 {
     size_t size = sizeof(MDL) + sizeof(PFN_NUMBER) * ADDRESS_AND_SIZE_TO_SPAN_PAGES(address, (ULONG64)length);
     (void)charge_quota;
-    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateMdl"))
+    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateMdl") || nt_fault("IoAllocateMdl"))
         return NULL;
     PMDL mdl = nt_pool_allocate(nt_partition_current, size, NT_TAG_MDL, true);
     if (!mdl)
@@ -48,7 +47,7 @@ NT_EXPORT VOID IoBuildPartialMdl(PMDL source, PMDL target, PVOID address, ULONG 
     ULONG_PTR start = (ULONG_PTR)MmGetMdlVirtualAddress(source);
     ULONG_PTR offset = (ULONG_PTR)address - start;
     if (offset > source->ByteCount || length > source->ByteCount - offset) {
-        nt_violation("MDL_RANGE", "IoBuildPartialMdl: the part lies outside of the source");
+        nt_violation(NT_RULE(MDL_RANGE), "IoBuildPartialMdl: the part lies outside of the source");
         return;
     }
     MmInitializeMdl(target, address, length ? length : source->ByteCount - (ULONG)offset);
@@ -73,7 +72,7 @@ NT_EXPORT VOID MmProbeAndLockPages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATIO
 NT_EXPORT VOID MmUnlockPages(PMDL mdl)
 {
     if (!(mdl->MdlFlags & MDL_PAGES_LOCKED))
-        nt_violation("MDL_NOT_LOCKED", "MmUnlockPages on an MDL whose pages are not locked");
+        nt_violation(NT_RULE(MDL_NOT_LOCKED), "MmUnlockPages on an MDL whose pages are not locked");
     mdl->MdlFlags &= (CSHORT) ~(MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA);
 }
 
@@ -100,7 +99,8 @@ NT_EXPORT PHYSICAL_ADDRESS MmGetPhysicalAddress(PVOID address)
 NT_EXPORT PVOID MmAllocateContiguousMemory(SIZE_T size, PHYSICAL_ADDRESS highest)
 {
     (void)highest;
-    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "MmAllocateContiguousMemory"))
+    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "MmAllocateContiguousMemory") ||
+        nt_fault("MmAllocateContiguousMemory"))
         return NULL;
     return nt_pool_allocate(nt_partition_current, ROUND_TO_PAGES(size), NT_TAG_CONTIGUOUS, true);
 }
@@ -156,7 +156,8 @@ NT_EXPORT PVOID MmMapIoSpace(PHYSICAL_ADDRESS address, SIZE_T size, MEMORY_CACHI
     struct nt_partition *partition = nt_partition_current;
     uint64_t start = (uint64_t)address.QuadPart;
     (void)type;
-    if (!partition || !size || start + size < start || !nt_irql_at_most(APC_LEVEL, "MmMapIoSpace"))
+    if (!partition || !size || start + size < start || !nt_irql_at_most(APC_LEVEL, "MmMapIoSpace") ||
+        nt_fault("MmMapIoSpace"))
         return NULL;
     pthread_mutex_lock(&partition->lock);
     struct window *window = window_find(partition, start, size);
@@ -190,7 +191,7 @@ NT_EXPORT VOID MmUnmapIoSpace(PVOID address, SIZE_T size)
     }
     pthread_mutex_unlock(&partition->lock);
     if (!found)
-        nt_violation("NOT_MAPPED", "MmUnmapIoSpace(%p): nothing is mapped there", address);
+        nt_violation(NT_RULE(NOT_MAPPED), "MmUnmapIoSpace(%p): nothing is mapped there", address);
 }
 
 void nt_windows_destroy(struct nt_partition *partition)
@@ -203,5 +204,5 @@ void nt_windows_destroy(struct nt_partition *partition)
         free(window);
     }
     if (mapped)
-        nt_violation("MAPPING_LEAK", "%u mappings of device memory were not unmapped", mapped);
+        nt_violation(NT_RULE(MAPPING_LEAK), "%u mappings of device memory were not unmapped", mapped);
 }

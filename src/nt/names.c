@@ -78,6 +78,8 @@ unsigned nt_names_remove(struct nt_partition *partition, const void *owner)
 NT_EXPORT NTSTATUS IoCreateSymbolicLink(PUNICODE_STRING link, PUNICODE_STRING device)
 {
     (void)device;
+    if (nt_fault("IoCreateSymbolicLink"))
+        return STATUS_INSUFFICIENT_RESOURCES;
     return nt_partition_current ? nt_name_add(nt_partition_current, link, &symbolic_link) : STATUS_INVALID_PARAMETER;
 }
 

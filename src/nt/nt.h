@@ -58,6 +58,15 @@ bool nt_queue_work(struct nt_partition *partition, void (*routine)(void *context
 /* Returns when every work item queued before the call has finished. Not from a worker thread. */
 void nt_drain_work(struct nt_partition *partition);
 
+/* free(memory) when some dozens more were freed so, or with the partition: what a driver must not use any more can then
+ * say so when it is used. Any thread, any IRQL. */
+void nt_free_late(struct nt_partition *partition, void *memory);
+
+/* Where the values in the software keys of devices come from (IoOpenDeviceRegistryKey, PLUGPLAY_REGKEY_DRIVER): `value`
+ * gives the text of one, to be freed; NULL: there is none. A decimal or 0x number then reads as REG_DWORD, other text
+ * as REG_SZ. To be set before drivers start; until then no key has a value. */
+void nt_device_values(struct nt_partition *partition, char *(*value)(struct nt_partition *partition, const char *name));
+
 /* Per-partition slot for a higher room's own state (NDIS keeps its driver list here). */
 enum nt_slot { NT_SLOT_NDIS, NT_SLOT_HOST, NT_SLOTS };
 void nt_slot_set(struct nt_partition *partition, enum nt_slot slot, void *value);
@@ -66,13 +75,14 @@ void *nt_slot(struct nt_partition *partition, enum nt_slot slot);
 /* ---- drivers --------------------------------------------------------------------------------------------------- */
 
 struct nt_load_error {
-    char text[240]; /* one line for a person: "mynic.so: no DriverEntry" */
+    char text[1024]; /* one line for a person, with the path as it was given: "build/mynic.so: no DriverEntry" */
 };
 
 /* Loads a driver image and runs its DriverEntry at PASSIVE_LEVEL in `partition`. Each load has its own copy of the
  * driver's globals, also when the same file is loaded by another partition of this process.
  * STATUS_SUCCESS; STATUS_OBJECT_NAME_NOT_FOUND (no such file); STATUS_INVALID_IMAGE_FORMAT (not loadable, unresolved
- * symbols: the text names them); STATUS_DRIVER_ENTRYPOINT_NOT_FOUND (no DriverEntry); else what DriverEntry returned.
+ * symbols: the text names them all); STATUS_DRIVER_ENTRYPOINT_NOT_FOUND (no DriverEntry); else what DriverEntry
+ * returned.
  */
 NTSTATUS nt_driver_load(struct nt_partition *partition, const char *path, PDRIVER_OBJECT *driver,
                         struct nt_load_error *error);
@@ -86,7 +96,7 @@ struct nt_partition *nt_driver_partition(PDRIVER_OBJECT driver);
 const char *nt_driver_name(PDRIVER_OBJECT driver);
 /* Partition of a device: that of its driver. */
 struct nt_partition *nt_device_partition(PDEVICE_OBJECT device);
-/* A driver object for one of our own bus drivers (no image). */
+/* A driver object for one of our own bus drivers (no image): what is no driver of anybody's is not in the trace. */
 NTSTATUS nt_builtin_driver(struct nt_partition *partition, const char *name, PDRIVER_OBJECT *driver);
 
 /* ---- PnP: what the PnP manager does to a device stack. PASSIVE_LEVEL. ------------------------------------------- */
@@ -107,11 +117,32 @@ PDEVICE_OBJECT nt_stack_top(PDEVICE_OBJECT device);
 
 /* ---- contracts ------------------------------------------------------------------------------------------------- */
 
+/* This thread's IRQL. Read it; KeRaiseIrql and KeLowerIrql change it. */
+extern _Thread_local KIRQL nt_irql __attribute__((tls_model("initial-exec")));
+bool nt_irql_too_high(KIRQL maximum, const char *routine); /* reports IRQL_TOO_HIGH; false */
 /* True when this thread's IRQL is at most `maximum`; otherwise reports IRQL_TOO_HIGH for `routine` once per call and
  * returns false. Costs a thread-local load and a compare. */
-bool nt_irql_at_most(KIRQL maximum, const char *routine);
-/* A caller broke a rule: reported as TRACE_REFUSE and counted in the partition. `rule` is a stable name. */
-void nt_violation(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline bool nt_irql_at_most(KIRQL maximum, const char *routine)
+{
+    return __builtin_expect(nt_irql <= maximum, 1) || nt_irql_too_high(maximum, routine);
+}
+/* How many times a rule of severity VFP_VIOLATION was broken in the partition (nt/contract.h). */
 uint64_t nt_violations(const struct nt_partition *partition);
+
+/* ---- fault injection (include/vfplane/fault.h) ------------------------------------------------------------------ */
+
+/* At the start of a routine that drivers call and that may fail: true when this call shall fail. Costs a load and a
+ * compare unless armed. `routine` is a constant. Any IRQL, no lock of this room held. */
+bool nt_fault(const char *routine);
+/* Sites are counted from 1 again; the one with number `fail` (0 = none) fails when first reached. false: no memory. */
+bool nt_fault_arm(struct nt_partition *partition, unsigned fail);
+void nt_fault_disarm(struct nt_partition *partition); /* what was counted stays to be asked for */
+unsigned nt_fault_sites(struct nt_partition *partition, bool *failed);
+/* "NdisMQueryProbedBars from pf_enable+0x42 (mynic.so)"; snprintf rule, 0: no such site. */
+int nt_fault_site_name(struct nt_partition *partition, unsigned site, char *text, size_t size);
+
+/* "INVALID_PARAMETER" for STATUS_INVALID_PARAMETER, for traces and reports; eight hexadecimal digits for a status
+ * without a name, in memory of this thread that the fourth such call after this one uses again. */
+const char *nt_status_name(NTSTATUS status);
 
 #endif

@@ -87,7 +87,7 @@ NT_EXPORT NTSTATUS ZwClose(HANDLE handle)
         *slot = NULL;
     pthread_mutex_unlock(&partition->lock);
     if (!body) {
-        nt_violation("INVALID_HANDLE", "ZwClose(%p)", handle);
+        nt_violation(NT_RULE(INVALID_HANDLE), "ZwClose(%p)", handle);
         return STATUS_INVALID_HANDLE;
     }
     nt_object_dereference(body);
@@ -177,7 +177,9 @@ NT_EXPORT NTSTATUS PsCreateSystemThread(PHANDLE handle, ULONG access, POBJECT_AT
     (void)access, (void)attributes, (void)process, (void)client;
     if (!partition || !nt_irql_at_most(PASSIVE_LEVEL, "PsCreateSystemThread"))
         return STATUS_INVALID_DEVICE_STATE;
-    struct _KTHREAD *thread = nt_object_create(partition, NT_OBJECT_THREAD, sizeof(*thread), NULL);
+    struct _KTHREAD *thread =
+        nt_fault("PsCreateSystemThread") ? NULL
+                                         : nt_object_create(partition, NT_OBJECT_THREAD, sizeof(*thread), NULL);
     if (!thread)
         return STATUS_INSUFFICIENT_RESOURCES;
     nt_dispatcher_init(&thread->header, NT_THREAD, 0);
@@ -197,7 +199,7 @@ NT_EXPORT NTSTATUS PsTerminateSystemThread(NTSTATUS status)
 {
     struct _KTHREAD *thread = KeGetCurrentThread();
     if (thread == &foreign_thread.body) {
-        nt_violation("NOT_A_SYSTEM_THREAD", "PsTerminateSystemThread on a thread it did not create");
+        nt_violation(NT_RULE(NOT_A_SYSTEM_THREAD), "PsTerminateSystemThread on a thread it did not create");
         return STATUS_INVALID_PARAMETER;
     }
     thread_end(thread, status);

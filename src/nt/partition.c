@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A partition: made, entered, left, destroyed; its slots and its count of broken rules.
+ * A partition: made, entered, left, destroyed; its slots.
  */
 #include "nt/internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +12,11 @@ _Thread_local struct nt_partition *nt_partition_current __attribute__((tls_model
 static void partition_free(struct nt_partition *partition)
 {
     pthread_mutex_destroy(&partition->lock);
+    nt_contracts_destroy(&partition->contracts);
     free(partition->handles);
+    for (unsigned i = 0; i < NT_LATE_MAX; i++)
+        free(atomic_load(&partition->late[i]));
+    nt_faults_free(atomic_load(&partition->faults));
     free(partition);
 }
 
@@ -34,6 +37,7 @@ struct nt_partition *nt_partition_create(const struct nt_partition_options *opti
         partition_free(partition);
         return NULL;
     }
+    nt_contracts_init(&partition->contracts);
     nt_clock_init(partition);
     nt_work_init(partition);
     return partition;
@@ -46,18 +50,18 @@ size_t nt_partition_destroy(struct nt_partition *partition)
     struct nt_partition *before = nt_enter(partition);
     while (!IsListEmpty(&partition->drivers)) {
         struct nt_driver *driver = CONTAINING_RECORD(partition->drivers.Flink, struct nt_driver, entry);
-        nt_violation("DRIVER_STILL_LOADED", "partition \"%s\" ends with %s loaded", partition->name, driver->name);
+        nt_violation(NT_RULE(DRIVER_STILL_LOADED), "partition \"%s\" ends with %s loaded", partition->name, driver->name);
         nt_driver_unload(&driver->object);
     }
     nt_work_stop(partition);
     nt_clock_stop(partition);
     uint32_t threads = atomic_load(&partition->threads);
     if (threads)
-        nt_violation("THREAD_LEAK", "%u system threads of drivers still run", threads);
+        nt_violation(NT_RULE(THREAD_LEAK), "%u system threads of drivers still run", threads);
     nt_windows_destroy(partition);
     unsigned links = nt_names_remove(partition, NULL);
     if (links)
-        nt_violation("SYMBOLIC_LINK_LEAK", "%u symbolic links were not deleted", links);
+        nt_violation(NT_RULE(SYMBOLIC_LINK_LEAK), "%u symbolic links were not deleted", links);
     size_t leaked = nt_pool_destroy(&partition->pool);
     nt_enter(before == partition ? NULL : before);
     if (!threads) /* a thread that still runs keeps its partition: better lost memory than a used-after-free */
@@ -103,19 +107,8 @@ void *nt_slot(struct nt_partition *partition, enum nt_slot slot)
     return atomic_load(&partition->slots[slot]);
 }
 
-void nt_violation(const char *rule, const char *format, ...)
+void nt_free_late(struct nt_partition *partition, void *memory)
 {
-    char text[160];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    TRACE_REFUSE("nt", rule, "%s", text);
-    if (nt_partition_current)
-        atomic_fetch_add(&nt_partition_current->violations, 1);
-}
-
-uint64_t nt_violations(const struct nt_partition *partition)
-{
-    return atomic_load(&partition->violations);
+    uint32_t place = atomic_fetch_add(&partition->late_next, 1) % NT_LATE_MAX;
+    free(atomic_exchange(&partition->late[place], memory));
 }

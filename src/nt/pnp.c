@@ -32,7 +32,7 @@ NTSTATUS nt_pnp_add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT pdo)
     TRACE_DOOR(span, "nt", "AddDevice", "%s", nt_driver_name(driver));
     NTSTATUS status = driver->DriverExtension->AddDevice(driver, pdo);
     nt_irql_expect(PASSIVE_LEVEL, "AddDevice");
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
     return status;
 }
@@ -79,7 +79,7 @@ NTSTATUS nt_pnp_simple(PDEVICE_OBJECT pdo, UCHAR minor)
     ULONG_PTR information;
     TRACE_DOOR(span, "nt", minor_name(minor), "minor %02x", minor);
     NTSTATUS status = nt_pnp_send(pdo, &(IO_STACK_LOCATION){.MinorFunction = minor}, &information);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
     return status;
 }
@@ -100,12 +100,13 @@ NTSTATUS nt_pnp_start(PDEVICE_OBJECT pdo)
     TRACE_DOOR(span, "nt", "IRP_MN_START_DEVICE", "minor %02x", IRP_MN_START_DEVICE);
     NTSTATUS status = nt_pnp_send(pdo, &(IO_STACK_LOCATION){.MinorFunction = IRP_MN_QUERY_RESOURCES}, &information);
     PCM_RESOURCE_LIST resources = NT_SUCCESS(status) ? (PCM_RESOURCE_LIST)information : NULL;
+    nt_pnp_filter_requirements(pdo, resources);
     /* A device without resources leaves the query alone: it starts with none. */
     if (NT_SUCCESS(status) || status == STATUS_NOT_SUPPORTED)
         status = start_with(pdo, resources);
     if (resources)
         ExFreePool(resources);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
     return status;
 }

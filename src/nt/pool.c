@@ -22,6 +22,8 @@ struct nt_pool_block {
     void *address;
     size_t size;
     uint32_t tag;
+    bool reported;     /* as a leak */
+    const char *owner; /* the driver whose routine allocated it (nt_callback.driver), NULL = not known */
 };
 
 bool nt_pool_init(struct nt_pool *pool)
@@ -85,7 +87,9 @@ void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag
     }
     if (zero)
         memset(address, 0, size);
-    *block = (struct nt_pool_block){.address = address, .size = size, .tag = tag};
+    const struct nt_callback *callback = nt_callback_current;
+    *block = (struct nt_pool_block){
+        .address = address, .size = size, .tag = tag, .owner = callback ? callback->driver : NULL};
     pthread_mutex_lock(&pool->lock);
     if (++pool->blocks > pool->bucket_count * 2)
         table_grow(pool);
@@ -117,12 +121,12 @@ void nt_pool_free(struct nt_partition *partition, void *address, uint32_t tag, b
     }
     pthread_mutex_unlock(&pool->lock);
     if (!block) {
-        nt_violation("POOL_BAD_FREE", "%p is not an allocated block (freed already?), tag '%s'", address,
+        nt_violation(NT_RULE(POOL_BAD_FREE), "%p is not an allocated block (freed already?), tag '%s'", address,
                      tag_text(tag, given));
         return;
     }
     if (check_tag && tag && tag != block->tag)
-        nt_violation("POOL_WRONG_TAG", "%p of tag '%s' freed with tag '%s'", address, tag_text(block->tag, was),
+        nt_violation(NT_RULE(POOL_WRONG_TAG), "%p of tag '%s' freed with tag '%s'", address, tag_text(block->tag, was),
                      tag_text(tag, given));
     free(address);
     free(block);
@@ -136,7 +140,7 @@ struct leak {
     size_t blocks, bytes;
 };
 
-static void leak_count(struct leak *leaks, const struct nt_pool_block *block)
+static void leak_count(struct leak *leaks, struct nt_pool_block *block)
 {
     unsigned i = 0;
     while (i < NT_POOL_LEAK_REPORTS - 1 && leaks[i].blocks && leaks[i].tag != block->tag)
@@ -144,27 +148,65 @@ static void leak_count(struct leak *leaks, const struct nt_pool_block *block)
     leaks[i].tag = block->tag;
     leaks[i].blocks++;
     leaks[i].bytes += block->size;
+    block->reported = true;
+}
+
+static const struct vfp_rule *leak_rule(uint32_t tag)
+{
+    switch (tag) {
+    case NT_TAG_MDL:
+        return NT_RULE(MDL_LEAK);
+    case NT_TAG_RW_LOCK:
+        return NT_RULE(LOCK_LEAK);
+    default:
+        return NT_RULE(POOL_LEAK);
+    }
+}
+
+void nt_pool_leaks(struct nt_pool *pool, const char *owner)
+{
+    struct leak leaks[NT_POOL_LEAK_REPORTS] = {0};
+    char text[5];
+    pthread_mutex_lock(&pool->lock);
+    for (size_t i = 0; i < pool->bucket_count; i++)
+        for (struct nt_pool_block *block = pool->buckets[i]; block; block = block->next) {
+            if (!block->reported && (!owner || block->owner == owner))
+                leak_count(leaks, block);
+            if (block->owner == owner)
+                block->owner = NULL; /* the name goes with the driver */
+        }
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < NT_POOL_LEAK_REPORTS && leaks[i].blocks; i++)
+        nt_violation_in(leak_rule(leaks[i].tag), "DriverUnload", "tag '%s': %zu blocks, %zu bytes",
+                        tag_text(leaks[i].tag, text), leaks[i].blocks, leaks[i].bytes);
 }
 
 size_t nt_pool_destroy(struct nt_pool *pool)
 {
-    struct leak leaks[NT_POOL_LEAK_REPORTS] = {0};
     size_t leaked = pool->bytes;
-    char text[5];
+    nt_pool_leaks(pool, NULL);
     for (size_t i = 0; i < pool->bucket_count; i++)
         while (pool->buckets[i]) {
             struct nt_pool_block *block = pool->buckets[i];
             pool->buckets[i] = block->next;
-            leak_count(leaks, block);
             free(block->address);
             free(block);
         }
-    for (unsigned i = 0; i < NT_POOL_LEAK_REPORTS && leaks[i].blocks; i++)
-        nt_violation("POOL_LEAK", "tag '%s': %zu blocks, %zu bytes", tag_text(leaks[i].tag, text), leaks[i].blocks,
-                     leaks[i].bytes);
     free(pool->buckets);
     pthread_mutex_destroy(&pool->lock);
     return leaked;
+}
+
+size_t nt_pool_room(struct nt_pool *pool, const void *address)
+{
+    size_t room = SIZE_MAX;
+    pthread_mutex_lock(&pool->lock);
+    for (size_t i = 0; i < pool->bucket_count; i++)
+        for (const struct nt_pool_block *block = pool->buckets[i]; block; block = block->next)
+            if ((uintptr_t)address - (uintptr_t)block->address < block->size)
+                room = (uintptr_t)block->address + block->size - (uintptr_t)address;
+    pthread_mutex_unlock(&pool->lock);
+    return room;
 }
 
 /* ---- as drivers call it ------------------------------------------------------------------------------------------ */
@@ -176,7 +218,7 @@ static bool is_paged(POOL_TYPE type)
 
 static void *allocate(bool paged, SIZE_T size, ULONG tag, bool zero, const char *routine)
 {
-    if (!nt_irql_at_most(paged ? APC_LEVEL : DISPATCH_LEVEL, routine) || !nt_partition_current)
+    if (!nt_irql_at_most(paged ? APC_LEVEL : DISPATCH_LEVEL, routine) || !nt_partition_current || nt_fault(routine))
         return NULL;
     return nt_pool_allocate(nt_partition_current, size, tag, zero);
 }
@@ -202,7 +244,7 @@ NT_EXPORT PVOID ExAllocatePool2(POOL_FLAGS flags, SIZE_T size, ULONG tag)
     const POOL_FLAGS kinds = POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
     POOL_FLAGS kind = flags & kinds;
     if (!tag || !kind || (kind & (kind - 1))) {
-        nt_violation("POOL_BAD_PARAMETER", "ExAllocatePool2: flags %llx, tag %08x", flags, tag);
+        nt_violation(NT_RULE(POOL_BAD_PARAMETER), "ExAllocatePool2: flags %llx, tag %08x", flags, tag);
         return NULL;
     }
     return allocate(kind == POOL_FLAG_PAGED, size, tag, !(flags & POOL_FLAG_UNINITIALIZED), "ExAllocatePool2");
@@ -256,7 +298,7 @@ NT_EXPORT PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST list)
 {
     if (list->Allocate)
         return list->Allocate(NonPagedPool, list->Size, list->Tag);
-    nt_violation("LOOKASIDE_NOT_INITIALIZED", "allocation from a lookaside list that is not initialised");
+    nt_violation(NT_RULE(LOOKASIDE_NOT_INITIALIZED), "allocation from a lookaside list that is not initialised");
     return NULL;
 }
 
@@ -265,5 +307,5 @@ NT_EXPORT VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST list, PVOID en
     if (list->Free)
         list->Free(entry);
     else
-        nt_violation("LOOKASIDE_NOT_INITIALIZED", "a block is freed to a lookaside list that is not initialised");
+        nt_violation(NT_RULE(LOOKASIDE_NOT_INITIALIZED), "a block is freed to a lookaside list that is not initialised");
 }

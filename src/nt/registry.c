@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The registry, which is empty: a driver's keywords come through NdisReadConfiguration. Also what identifies a system.
+ * The registry, which is empty but for the keys of devices (devicekey.c). Also what identifies a system.
  */
 #include "nt/internal.h"
 
@@ -9,14 +9,6 @@ NT_EXPORT NTSTATUS ZwOpenKey(PHANDLE key, ACCESS_MASK access, POBJECT_ATTRIBUTES
     (void)access, (void)attributes;
     *key = NULL;
     return STATUS_OBJECT_NAME_NOT_FOUND;
-}
-
-NT_EXPORT NTSTATUS ZwQueryValueKey(HANDLE key, PUNICODE_STRING name, KEY_VALUE_INFORMATION_CLASS information_class,
-                                   PVOID information, ULONG length, PULONG result_length)
-{
-    (void)key, (void)name, (void)information_class, (void)information, (void)length;
-    *result_length = 0;
-    return STATUS_INVALID_HANDLE;
 }
 
 NT_EXPORT NTSTATUS ZwSetValueKey(HANDLE key, PUNICODE_STRING name, ULONG title, ULONG type, PVOID data, ULONG size)

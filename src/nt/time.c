@@ -78,7 +78,7 @@ NT_EXPORT NTSTATUS KeDelayExecutionThread(KPROCESSOR_MODE mode, BOOLEAN alertabl
 NT_EXPORT VOID KeStallExecutionProcessor(ULONG microseconds)
 {
     if (microseconds > NT_STALL_LIMIT_US)
-        nt_violation("STALL_TOO_LONG", "KeStallExecutionProcessor(%u us), at most %u", microseconds, NT_STALL_LIMIT_US);
+        nt_violation(NT_RULE(STALL_TOO_LONG), "KeStallExecutionProcessor(%u us), at most %u", microseconds, NT_STALL_LIMIT_US);
     pass(microseconds * NT_NS_PER_US);
 }
 

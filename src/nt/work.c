@@ -107,7 +107,7 @@ void nt_work_insert(struct nt_partition *partition, struct nt_work *work)
 {
     work->owned = false;
     if (!insert(partition, work))
-        nt_violation("NO_THREAD", "no worker thread can be started: a work item is lost");
+        nt_violation(NT_RULE(NO_THREAD), "no worker thread can be started: a work item is lost");
 }
 
 bool nt_queue_work(struct nt_partition *partition, void (*routine)(void *context), void *context)
@@ -136,7 +136,7 @@ void nt_drain_work(struct nt_partition *partition)
 {
     struct nt_work_queue *queue = &partition->work;
     if (this_worker) {
-        nt_violation("DRAIN_FROM_WORKER", "a worker thread cannot wait for itself");
+        nt_violation(NT_RULE(DRAIN_FROM_WORKER), "a worker thread cannot wait for itself");
         return;
     }
     pthread_mutex_lock(&queue->lock);

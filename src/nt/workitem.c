@@ -18,7 +18,8 @@ struct _IO_WORKITEM {
 
 NT_EXPORT PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
 {
-    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateWorkItem"))
+    if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateWorkItem") ||
+        nt_fault("IoAllocateWorkItem"))
         return NULL;
     PIO_WORKITEM item = nt_pool_allocate(nt_partition_current, sizeof(*item), NT_TAG_WORK_ITEM, true);
     if (!item)
@@ -31,7 +32,7 @@ NT_EXPORT PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
 NT_EXPORT VOID IoFreeWorkItem(PIO_WORKITEM item)
 {
     if (atomic_load(&item->queued))
-        nt_violation("WORK_ITEM_QUEUED", "a work item is freed while it is queued"); /* and stays: it will still run */
+        nt_violation(NT_RULE(WORK_ITEM_QUEUED), "a work item is freed while it is queued"); /* and stays: it will still run */
     else
         ExFreePoolWithTag(item, NT_TAG_WORK_ITEM);
 }
@@ -55,7 +56,7 @@ static void queue(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE routine, PIO_WORKITEM_
 {
     nt_irql_at_most(DISPATCH_LEVEL, "IoQueueWorkItem");
     if (atomic_exchange(&item->queued, true)) {
-        nt_violation("WORK_ITEM_QUEUED_TWICE", "IoQueueWorkItem on an item that is queued");
+        nt_violation(NT_RULE(WORK_ITEM_QUEUED_TWICE), "IoQueueWorkItem on an item that is queued");
         return;
     }
     item->routine = routine;
@@ -85,5 +86,5 @@ NT_EXPORT VOID ExQueueWorkItem(PWORK_QUEUE_ITEM item, WORK_QUEUE_TYPE type)
     (void)type;
     nt_irql_at_most(DISPATCH_LEVEL, "ExQueueWorkItem");
     if (!nt_partition_current || !nt_queue_work(nt_partition_current, item->WorkerRoutine, item->Parameter))
-        nt_violation("NO_THREAD", "ExQueueWorkItem: no worker thread of a partition can run the item");
+        nt_violation(NT_RULE(NO_THREAD), "ExQueueWorkItem: no worker thread of a partition can run the item");
 }

@@ -150,6 +150,13 @@ NTSTATUS IoSetDeviceInterfaceState(PUNICODE_STRING SymbolicLinkName, BOOLEAN Ena
 /* A property of a device; STATUS_BUFFER_TOO_SMALL with the length needed. PASSIVE_LEVEL. */
 NTSTATUS IoGetDeviceProperty(PDEVICE_OBJECT DeviceObject, DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
                              PVOID PropertyBuffer, PULONG ResultLength);
+/* Opens a key that belongs to a device, for ZwQueryValueKey and ZwClose: PLUGPLAY_REGKEY_DRIVER is the one with the
+ * driver's keywords. STATUS_INVALID_PARAMETER, STATUS_INVALID_DEVICE_REQUEST, STATUS_INSUFFICIENT_RESOURCES. PASSIVE. */
+NTSTATUS IoOpenDeviceRegistryKey(PDEVICE_OBJECT DeviceObject, ULONG DevInstKeyType, ULONG DesiredAccess,
+                                 PHANDLE DeviceRegKey);
+#define PLUGPLAY_REGKEY_DEVICE 1
+#define PLUGPLAY_REGKEY_DRIVER 2
+
 /* Asks plug and play to query relations or state again. At most DISPATCH_LEVEL. */
 VOID IoInvalidateDeviceRelations(PDEVICE_OBJECT DeviceObject, DEVICE_RELATION_TYPE Type);
 VOID IoInvalidateDeviceState(PDEVICE_OBJECT PhysicalDeviceObject);
