@@ -38,9 +38,33 @@ void pci_stripes_unlock(struct pci_device *device)
         pci_unlock(&device->stripes[i].lock);
 }
 
+#define ENDED   1u
+#define RUNNING 2u
+#define NEVER   (UINT64_MAX / 2) /* a time at which everything is ready */
+
+bool pci_callback_enter(struct pci_device *device)
+{
+    if (!(atomic_fetch_add(&device->callbacks, RUNNING) & ENDED))
+        return true;
+    atomic_fetch_sub(&device->callbacks, RUNNING);
+    return false;
+}
+
+void pci_callback_leave(struct pci_device *device)
+{
+    atomic_fetch_sub(&device->callbacks, RUNNING);
+}
+
 uint64_t pci_now(const struct pci_device *device)
 {
-    return device->timed ? device->options.now_ns(device->options.context) : 0;
+    struct pci_device *called = (struct pci_device *)device; /* to count who is inside is no change of the device */
+    if (!device->timed)
+        return 0;
+    if (!pci_callback_enter(called))
+        return NEVER;
+    uint64_t now = device->options.now_ns(device->options.context);
+    pci_callback_leave(called);
+    return now;
 }
 
 /* All VFs must have routing IDs of 16 bits, behind the PF's. */
@@ -93,6 +117,7 @@ int pci_device_create(struct pci_profile *profile, const struct pci_device_optio
     if (!made)
         return -ENOMEM;
     memset(made, 0, sizeof *made);
+    atomic_init(&made->holds, 1);
     made->profile = profile;
     made->options = chosen;
     made->timed = chosen.now_ns && chosen.ready_delay_ns;
@@ -106,9 +131,25 @@ int pci_device_create(struct pci_profile *profile, const struct pci_device_optio
     return 0;
 }
 
+void pci_device_hold(struct pci_device *device)
+{
+    atomic_fetch_add_explicit(&device->holds, 1, memory_order_relaxed);
+}
+
 void pci_device_destroy(struct pci_device *device)
 {
     if (!device)
+        return;
+    atomic_fetch_or(&device->callbacks, ENDED);
+    while (atomic_load(&device->callbacks) != ENDED)
+        sched_yield();
+    pci_device_surprise_remove(device);
+    pci_device_release(device);
+}
+
+void pci_device_release(struct pci_device *device)
+{
+    if (atomic_fetch_sub_explicit(&device->holds, 1, memory_order_acq_rel) != 1)
         return;
     if (device->vfs)
         munmap(device->vfs, device->vf_bytes);

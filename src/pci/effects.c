@@ -154,10 +154,11 @@ static void report_change(struct pci_device *device, int function, const struct 
         TRACE_NOTE("pci", "function %d has been reset (FLR)", function);
     if (reg->effect == PCI_EFFECT_SRIOV_CONTROL)
         TRACE_NOTE("pci", "%u VFs exist", atomic_load(&device->existing));
-    if (!device->options.on_event)
+    if (!device->options.on_event || !pci_callback_enter(device))
         return;
     struct pci_event event = {.kind = kinds[reg->effect], .function = function, .before = before, .after = after};
     device->options.on_event(device->options.context, &event);
+    pci_callback_leave(device);
 }
 
 void pci_effects_report(struct pci_device *device, int function, const struct pci_changes *changes)

@@ -173,6 +173,8 @@ struct pci_device {
     _Atomic uint32_t reachable; /* VFs that answer now: they exist, PF in D0, not gone */
     bool timed;                 /* a readiness delay and a clock are there */
     uint32_t *pf_slots;
+    atomic_uint holds;          /* the owner's and those of pci_device_hold */
+    _Atomic uint32_t callbacks; /* running, times 2; bit 0: the owner has ended the device */
     struct pci_device_options options;
     _Atomic uint32_t existing; /* VFs that exist: NumVFs while VF Enable is set */
     _Atomic uint32_t power;    /* D state of the PF */
@@ -194,6 +196,9 @@ static inline struct pci_lock *pci_stripe_of(struct pci_device *device, uint32_t
 }
 
 uint64_t pci_now(const struct pci_device *device);
+/* Round a callback of the owner: false when there is no owner any more. */
+bool pci_callback_enter(struct pci_device *device);
+void pci_callback_leave(struct pci_device *device);
 
 /* ---- access.c ------------------------------------------------------------------------------------------------- */
 

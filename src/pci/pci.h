@@ -6,9 +6,9 @@
  * (writable, write-1-to-clear, sticky over FLR, has an effect). A device holds only what can change.
  *
  * Nothing here knows of NT, NDIS or partitions. Offsets and lengths are bytes in the 4,096-byte configuration space.
- * Threads: any, at any time, but pci_device_destroy, which is the last. An aligned access of 1, 2 or 4 bytes to a VF is
- * atomic and takes no lock; calls of several pieces to one VF exclude each other, its FLR and disable (pci.md 5.12).
- * No routine sleeps.
+ * Threads: any, at any time, but pci_device_destroy, after which only holders of a hold call. An aligned access of 1, 2
+ * or 4 bytes to a VF is atomic and takes no lock; calls of several pieces to one VF exclude each other, its FLR and
+ * disable (pci.md 5.12). No routine sleeps.
  */
 #ifndef VFPLANE_PCI_H
 #define VFPLANE_PCI_H
@@ -36,6 +36,10 @@ struct pci_error {
 int pci_profile_load(const char *path, struct pci_profile **profile, struct pci_error *error);
 int pci_profile_parse(const char *name, const char *text, size_t length, struct pci_profile **profile,
                       struct pci_error *error);
+/* The first whole function of a capture that has no SR-IOV capability: a card without VFs, whose SR-IOV routines all say
+ * PCI_NO_SRIOV. Same errors. */
+int pci_profile_parse_plain(const char *name, const char *text, size_t length, struct pci_profile **profile,
+                            struct pci_error *error);
 void pci_profile_unref(struct pci_profile *profile);
 
 uint16_t pci_profile_total_vfs(const struct pci_profile *profile);
@@ -87,7 +91,12 @@ struct pci_device_options {
  * starts as firmware leaves it: reset values, BARs and Interrupt Line as in the capture, D0, virtualization off. */
 int pci_device_create(struct pci_profile *profile, const struct pci_device_options *options,
                       struct pci_device **device);
+/* The owner's end of the device: its callbacks have returned and are not called any more, it is gone for everybody
+ * else. The memory goes with the last hold. Not from a callback. NULL is nothing. */
 void pci_device_destroy(struct pci_device *device);
+/* Keeps the device's memory: who may still call when the owner has ended it needs no lock for that. */
+void pci_device_hold(struct pci_device *device);
+void pci_device_release(struct pci_device *device);
 
 /* ---- configuration space --------------------------------------------------------------------------------------- */
 

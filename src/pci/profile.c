@@ -50,13 +50,15 @@ static int incomplete(const char *name, const struct pci_capture *capture, struc
                     capture->rows * 16);
 }
 
-static int find_pf(struct pci_text text, struct pci_capture *pf, struct pci_capture *scratch, struct pci_error *error)
+/* The first function with an SR-IOV capability, or of a plain profile the first without. */
+static int find_pf(struct pci_text text, bool plain, struct pci_capture *pf, struct pci_capture *scratch,
+                   struct pci_error *error)
 {
     const char *name = text.name;
     bool any = false, any_short = false;
     int more;
     while ((more = pci_capture_next(&text, scratch, error)) > 0) {
-        if (is_complete(scratch) && pci_find_extended(scratch, SRIOV_ID)) {
+        if (is_complete(scratch) && !pci_find_extended(scratch, SRIOV_ID) == plain) {
             *pf = *scratch;
             return 0;
         }
@@ -72,7 +74,7 @@ static int find_pf(struct pci_text text, struct pci_capture *pf, struct pci_capt
         return pci_fail(error, name, 0, "not an lspci -xxxx capture: no line names a function");
     if (any_short)
         return incomplete(name, pf, error);
-    return pci_fail(error, name, 0, "no function with an SR-IOV capability in the capture");
+    return pci_fail(error, name, 0, "no function with%s an SR-IOV capability in the capture", plain ? "out" : "");
 }
 
 static int find_vf(struct pci_text text, const struct pci_capture *pf, struct pci_capture *vf,
@@ -108,6 +110,8 @@ static int take_sriov(struct pci_profile *profile, const char *name, const struc
     profile->segment = pf->segment;
     profile->rom = pf->rom;
     profile->routing_id = pf->routing_id;
+    if (!at)
+        return 0;
     profile->initial_vfs = pci_captured_word(pf, at + 0x0c);
     profile->total_vfs = pci_captured_word(pf, at + 0x0e);
     profile->first_offset = pci_captured_word(pf, at + 0x14);
@@ -198,7 +202,8 @@ static int build(struct pci_profile *profile, const char *name, const struct pci
         status = pci_map_bars(&profile->pf, name, pf, vf, profile->pf_bars, profile->vf_bars, error);
     if (status)
         return status;
-    fit_sriov(&profile->pf, pf);
+    if (profile->pf.sriov)
+        fit_sriov(&profile->pf, pf);
     status = pci_map_seal(&profile->pf, name, pf, error);
     if (!status && vf)
         status = pci_map_build(&profile->vf, name, vf, true, error);
@@ -207,14 +212,14 @@ static int build(struct pci_profile *profile, const char *name, const struct pci
     return status || !vf ? status : pci_map_seal(&profile->vf, name, vf, error);
 }
 
-static int parse(struct pci_text text, struct pci_capture captures[3], struct pci_profile *profile,
+static int parse(struct pci_text text, bool plain, struct pci_capture captures[3], struct pci_profile *profile,
                  struct pci_error *error)
 {
     struct pci_capture *pf = &captures[0], *vf = &captures[1], *scratch = &captures[2];
-    int status = find_pf(text, pf, scratch, error);
+    int status = find_pf(text, plain, pf, scratch, error);
     if (status)
         return status;
-    bool has_vfs = pci_captured_word(pf, pci_find_extended(pf, SRIOV_ID) + 0x0e) > 0;
+    bool has_vfs = !plain && pci_captured_word(pf, pci_find_extended(pf, SRIOV_ID) + 0x0e) > 0;
     status = has_vfs ? find_vf(text, pf, vf, scratch, error) : 0;
     return status ? status : build(profile, text.name, pf, has_vfs ? vf : NULL, error);
 }
@@ -225,7 +230,7 @@ static int out_of_memory(struct pci_error *error, const char *name)
     return -ENOMEM;
 }
 
-int pci_profile_parse(const char *name, const char *text, size_t length, struct pci_profile **profile,
+static int parse_text(const char *name, const char *text, size_t length, bool plain, struct pci_profile **profile,
                       struct pci_error *error)
 {
     struct pci_profile *made = calloc(1, sizeof *made);
@@ -234,7 +239,7 @@ int pci_profile_parse(const char *name, const char *text, size_t length, struct 
     if (made && captures) {
         atomic_init(&made->references, 1);
         struct pci_text cursor = {.name = name, .at = text, .end = text + length, .line = 1};
-        status = parse(cursor, captures, made, error);
+        status = parse(cursor, plain, captures, made, error);
     }
     free(captures);
     if (!status) {
@@ -244,6 +249,18 @@ int pci_profile_parse(const char *name, const char *text, size_t length, struct 
     if (made)
         pci_profile_unref(made);
     return status == -ENOMEM ? out_of_memory(error, name) : status;
+}
+
+int pci_profile_parse(const char *name, const char *text, size_t length, struct pci_profile **profile,
+                      struct pci_error *error)
+{
+    return parse_text(name, text, length, false, profile, error);
+}
+
+int pci_profile_parse_plain(const char *name, const char *text, size_t length, struct pci_profile **profile,
+                            struct pci_error *error)
+{
+    return parse_text(name, text, length, true, profile, error);
 }
 
 static int read_file(int file, const char *path, char **text, size_t *length, struct pci_error *error)

@@ -134,6 +134,8 @@ static bool slots_possible(const struct pci_device *device, int function, const 
 static bool sriov_possible(const struct pci_device *device, const uint8_t *slots, uint32_t existing)
 {
     const struct pci_map *map = &device->profile->pf;
+    if (!map->sriov)
+        return existing == 0;
     uint32_t pages = value_at(map, slots, (map->sriov + PAGE_SIZE) / 4);
     uint32_t num_vfs = value_at(map, slots, (map->sriov + NUM_VFS) / 4) & 0xffff;
     bool enabled = value_at(map, slots, (map->sriov + CONTROL) / 4) & VF_ENABLE;

@@ -28,21 +28,26 @@ static void link_in(struct capture_page *page, uint32_t at, uint32_t header)
     }
 }
 
-static void check(uint32_t at, uint32_t header, const struct row *rows, unsigned count)
+/* `pf_only`: the VF keeps what it has, its columns in the rows are not looked at. */
+static void check_in(bool pf_only, uint32_t at, uint32_t header, const struct row *rows, unsigned count)
 {
     struct capture_page page;
+    struct function_page vf;
     page_load(&page, CARD_NVME);
+    vf = page.vf;
     for (unsigned i = 0; i < count; i++)
         for (unsigned j = 0; j < rows[i].length; j++) {
             page.pf.space[at + rows[i].offset + j] = rows[i].captured >> 8 * j & 0xff;
             page.vf.space[at + rows[i].offset + j] = rows[i].captured >> 8 * j & 0xff;
         }
     link_in(&page, at, header);
+    if (pf_only)
+        page.vf = vf;
     struct pci_device *device = page_device(&page, NULL);
     assert_int_equal(pci_sriov_enable(device, 1), PCI_OK);
     for (unsigned i = 0; i < count; i++) {
         const struct row *row = &rows[i];
-        for (int function = -1; function < 1; function++) {
+        for (int function = -1; function < (pf_only ? 0 : 1); function++) {
             uint32_t ones = function ? row->pf_ones : row->vf_ones, zeroes = function ? row->pf_zeroes : row->vf_zeroes;
             set(device, function, at + row->offset, row->length, 0xffffffff);
             uint32_t got = get(device, function, at + row->offset, row->length);
@@ -55,7 +60,8 @@ static void check(uint32_t at, uint32_t header, const struct row *rows, unsigned
     }
     pci_device_destroy(device);
 }
-#define CHECK(at, header, rows) check(at, header, rows, sizeof rows / sizeof *rows)
+#define CHECK(at, header, rows)    check_in(false, at, header, rows, sizeof rows / sizeof *rows)
+#define CHECK_PF(at, header, rows) check_in(true, at, header, rows, sizeof rows / sizeof *rows)
 
 static void msi_in_its_four_layouts(void **state)
 {
@@ -105,6 +111,117 @@ static void device_serial_number_and_vendor_capabilities_are_read_only(void **st
     CHECK(0x200, 0x00010003, serial);
     CHECK(0x200, 0x0001000b, vendor);
     CHECK(0x200, 0x00010023, vendor);
+}
+
+static void vendor_specific_is_as_long_as_it_says(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{2, 2, 0x550c, 0x550c, 0x550c, 0x550c, 0x550c},
+                                      {4, 4, 0x12345678, 0x12345678, 0x12345678, 0x12345678, 0x12345678},
+                                      {8, 4, 0x9abcdef0, 0x9abcdef0, 0x9abcdef0, 0x9abcdef0, 0x9abcdef0},
+                                      {12, 4, 0x77777777, 0x77777777, 0x77777777, 0, 0}}; /* behind its 12 bytes */
+    CHECK(0xe0, 0x00000009, rows);
+}
+
+/* Status is the hardware's to set: ones clear it. Masks, severities and enables of a VF are its PF's. */
+static void error_reporting_is_whole_in_the_pf_and_status_only_in_a_vf(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{0x04, 4, 0, 0, 0, 0, 0},
+                                      {0x08, 4, 0x02400000, 0x07fff030, 0, 0, 0},
+                                      {0x0c, 4, 0x00462030, 0x07fff030, 0, 0, 0},
+                                      {0x10, 4, 0, 0, 0, 0, 0},
+                                      {0x14, 4, 0x00002000, 0x0000f1c1, 0, 0, 0},
+                                      {0x18, 4, 0x000000a0, 0x000001e0, 0xa0, 0xa0, 0xa0},
+                                      {0x1c, 4, 0x11111111, 0, 0, 0, 0}}; /* an old log is no reset value */
+    CHECK(0x200, 0x00010001, rows);
+    static const struct row without_ecrc[] = {{0x18, 4, 0, 0, 0, 0, 0}};
+    CHECK(0x200, 0x00010001, without_ecrc);
+}
+
+/* What a VF must not have, and a PF may. (That a VF is refused with it: profile.c.) */
+static void pasid_and_page_requests_are_registers_of_the_pf(void **state)
+{
+    (void)state;
+    static const struct row pasid[] = {{4, 2, 0x1006, 0x1006, 0x1006, 0, 0}, {6, 2, 0, 0x0007, 0, 0, 0}};
+    static const struct row plain_pasid[] = {{4, 2, 0x1000, 0x1000, 0x1000, 0, 0}, {6, 2, 0, 0x0001, 0, 0, 0}};
+    static const struct row page_request[] = {{4, 2, 0, 0x0001, 0, 0, 0},
+                                              {6, 2, 0x8100, 0x8100, 0x8100, 0, 0},
+                                              {8, 4, 0x40, 0x40, 0x40, 0, 0},
+                                              {12, 4, 0, 0xffffffff, 0, 0, 0}};
+    CHECK_PF(0x200, 0x0001001b, pasid);
+    CHECK_PF(0x200, 0x0001001b, plain_pasid);
+    CHECK_PF(0x200, 0x00010013, page_request);
+}
+
+/* Capabilities that the card has: its captured registers changed, then all ones and all zeroes to both functions. */
+struct change {
+    uint32_t at, size, captured;
+};
+
+static void check_changed(const struct change *change, const struct row *row)
+{
+    struct capture_page page;
+    page_load(&page, CARD_NVME);
+    memcpy(page.pf.space + change->at, &(uint32_t){change->captured}, change->size);
+    memcpy(page.vf.space + change->at, &(uint32_t){change->captured}, change->size);
+    struct pci_device *device = page_device(&page, NULL);
+    assert_int_equal(pci_sriov_enable(device, 1), PCI_OK);
+    for (int function = 0; function >= -1; function--) {
+        set(device, function, row->offset, row->length, 0xffffffff);
+        assert_int_equal(get(device, function, row->offset, row->length), function ? row->pf_ones : row->vf_ones);
+        set(device, function, row->offset, row->length, 0);
+        assert_int_equal(get(device, function, row->offset, row->length), function ? row->pf_zeroes : row->vf_zeroes);
+    }
+    pci_device_destroy(device);
+}
+
+static void power_management_msix_and_ari_follow_what_they_say(void **state)
+{
+    (void)state;
+    static const struct {
+        struct change change;
+        struct row row;
+    } cases[] = {
+        {{0x62, 2, 0xfe03}, {0x62, 2, 0, 0xfe03, 0xfe03, 0x0603, 0x0603}}, /* PM: PME from any state, not in a VF */
+        {{0x62, 2, 0xfe03}, {0x64, 2, 0, 0x010b, 0x0008, 0x000b, 0x0008}},
+        {{0x62, 2, 0x0003}, {0x64, 2, 0, 0x000b, 0x0008, 0x000b, 0x0008}}, /* no PME at all */
+        {{0x42, 2, 0x07ff}, {0x42, 2, 0, 0xc7ff, 0x07ff, 0xc7ff, 0x07ff}}, /* MSI-X: 2048 vectors */
+        {{0x42, 2, 0xffff}, {0x42, 2, 0, 0xc7ff, 0x07ff, 0xc7ff, 0x07ff}}, /* in use when captured */
+        {{0x44, 4, 0x12345678}, {0x44, 4, 0, 0x12345678, 0x12345678, 0x12345678, 0x12345678}},
+        {{0x104, 2, 0x0103}, {0x106, 2, 0, 0x0073, 0, 0, 0}}, /* ARI: both kinds of function groups, not in a VF */
+        {{0x104, 2, 0x0102}, {0x106, 2, 0, 0x0072, 0, 0, 0}},
+        {{0x104, 2, 0x0100}, {0x106, 2, 0, 0, 0, 0, 0}},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_changed(&cases[i].change, &cases[i].row);
+}
+
+/* Version 1 ends with Link Status: what stands behind it is not Device Control 2. */
+static void pci_express_1_has_no_second_half(void **state)
+{
+    (void)state;
+    struct capture_page page;
+    struct pci_counters counters;
+    page_load(&page, CARD_NVME);
+    put16(page.pf.space, 0x82, 0x0001);
+    put16(page.vf.space, 0x82, 0x0001);
+    put32(page.vf.space, 0xa8, 0x12345678);
+    struct pci_device *device = page_device(&page, NULL);
+    assert_int_equal(pci_sriov_enable(device, 1), PCI_OK);
+    for (int function = -1; function < 1; function++) {
+        uint32_t before = get(device, function, 0xa8, 4);
+        set(device, function, 0xa8, 4, ~before);
+        assert_int_equal(get(device, function, 0xa8, 4), before);
+    }
+    assert_int_equal(get(device, 0, 0xa8, 4), 0);
+    assert_int_equal(get(device, 0, 0x82, 2), 0x0001);
+    set(device, 0, 0x04, 2, 4);
+    set(device, 0, 0x88, 2, 0x8000);
+    assert_int_equal(get(device, 0, 0x04, 2), 0);
+    pci_counters(device, &counters);
+    assert_int_equal(counters.vf_resets, 1);
+    pci_device_destroy(device);
 }
 
 static void latency_tolerance_is_the_pf_s(void **state)
@@ -211,6 +328,11 @@ int main(void)
         CASE(access_control_services),
         CASE(address_translation_services),
         CASE(device_serial_number_and_vendor_capabilities_are_read_only),
+        CASE(vendor_specific_is_as_long_as_it_says),
+        CASE(error_reporting_is_whole_in_the_pf_and_status_only_in_a_vf),
+        CASE(pasid_and_page_requests_are_registers_of_the_pf),
+        CASE(power_management_msix_and_ari_follow_what_they_say),
+        CASE(pci_express_1_has_no_second_half),
         CASE(latency_tolerance_is_the_pf_s),
         CASE(tph_with_steering_tags_in_the_capability),
         CASE(an_unknown_capability_is_read_only),

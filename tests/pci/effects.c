@@ -238,6 +238,34 @@ static void accesses_before_the_time_are_counted_and_under_strict_timing_refused
     }
 }
 
+/* No register written, no status bit cleared, no reset begun. */
+static void an_early_access_under_strict_timing_changes_nothing(void **state)
+{
+    (void)state;
+    struct log log = {.now = 7};
+    struct capture_page page;
+    page_load(&page, CARD_82576);
+    struct pci_device_options options = {
+        .now_ns = clock_of, .context = &log, .ready_delay_ns = 100000000, .strict_timing = true};
+    struct pci_device *device = page_device(&page, &options);
+    struct pci_counters counters;
+    uint8_t bytes[0x100], before[2048], after[2048];
+    memset(bytes, 0xff, sizeof bytes);
+    assert_int_equal(pci_sriov_enable(device, 2), PCI_OK);
+    assert_true(pci_raise_status(device, 0, 0x04, 0xf9000000));
+    size_t size = pci_device_save(device, before, sizeof before);
+    static const uint32_t calls[][2] = {{0x04, 2}, {0x07, 1},     {0x73, 1}, {0xa8, 2},
+                                        {0xa9, 1}, {0x00, 0x100}, {0x71, 3}};
+    for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++)
+        assert_int_equal(pci_config_write(device, 0, calls[i][0], bytes, calls[i][1]), 0);
+    assert_int_equal(pci_device_save(device, after, sizeof after), size);
+    assert_memory_equal(before, after, size);
+    pci_counters(device, &counters);
+    assert_int_equal(counters.vf_resets, 0);
+    assert_int_equal(counters.early_accesses, sizeof calls / sizeof *calls);
+    pci_device_destroy(device);
+}
+
 /* Sizing by all ones, and back. */
 static void bars_of_the_pf_size_and_take_addresses(void **state)
 {
@@ -355,6 +383,7 @@ int main(void)
         CASE(waking_with_no_soft_reset_keeps_everything),
         CASE(power_states_that_are_not_supported_are_ignored),
         CASE(accesses_before_the_time_are_counted_and_under_strict_timing_refused),
+        CASE(an_early_access_under_strict_timing_changes_nothing),
         CASE(bars_of_the_pf_size_and_take_addresses),
         CASE(bars_are_described_with_type_base_and_size),
         CASE(a_larger_system_page_size_makes_larger_apertures),

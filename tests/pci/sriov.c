@@ -274,6 +274,20 @@ static void system_page_size_takes_one_supported_bit(void **state)
     pci_device_destroy(device);
 }
 
+/* Larger pages take address bits from a VF BAR, but only in the bytes that are written. */
+static void a_byte_of_a_vf_bar_written_under_larger_pages_leaves_its_neighbours(void **state)
+{
+    (void)state;
+    struct pci_device *device = card_device(CARD_82576);
+    set(device, PF, SRIOV_82576 + 0x24, 4, 0xfe020000);
+    set(device, PF, SRIOV_82576 + 0x20, 4, 0x400); /* 4 MiB */
+    set(device, PF, SRIOV_82576 + 0x24, 1, 0xff);
+    assert_int_equal(get(device, PF, SRIOV_82576 + 0x24, 4), 0xfe02000c);
+    set(device, PF, SRIOV_82576 + 0x26, 1, 0xff);
+    assert_int_equal(get(device, PF, SRIOV_82576 + 0x24, 4), 0xfec0000c);
+    pci_device_destroy(device);
+}
+
 static void read_only_registers_of_the_capability_keep_their_value(void **state)
 {
     (void)state;
@@ -349,6 +363,7 @@ int main(void)
         CASE(migration_and_tag_bits_are_zero_without_the_capability),
         CASE(ari_hierarchy_is_for_the_lowest_pf_and_stands_still_while_enabled),
         CASE(system_page_size_takes_one_supported_bit),
+        CASE(a_byte_of_a_vf_bar_written_under_larger_pages_leaves_its_neighbours),
         CASE(read_only_registers_of_the_capability_keep_their_value),
         CASE(num_vfs_counts_in_16_bits),
         CASE(no_vfs_at_all_is_a_device_without_vfs),

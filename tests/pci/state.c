@@ -102,6 +102,39 @@ static void a_vf_in_flr_stays_in_flr_for_the_rest_of_its_time(void **state)
     pci_device_destroy(two);
 }
 
+/* Saved while one VF is in FLR and all are new: the bytes are the same when they are saved again at once, and sticky
+ * bits are there when the time is over. */
+static void a_state_with_vfs_in_flr_is_saved_again_byte_for_byte(void **state)
+{
+    (void)state;
+    struct clock here = {.now = 5000000000}, there = {.now = 123456789};
+    struct capture_page page;
+    page_load(&page, CARD_82576);
+    struct pci_device_options options = {
+        .now_ns = clock_of, .context = &here, .ready_delay_ns = 100000000, .strict_timing = true};
+    struct pci_device *one = page_device(&page, &options);
+    options.context = &there;
+    struct pci_device *two = page_device(&page, &options);
+    uint8_t saved[2048], again[2048];
+    assert_int_equal(pci_sriov_enable(one, 3), PCI_OK);
+    here.now += 60000000;
+    assert_true(pci_raise_status(one, 1, 0x104, 0x00100000));
+    assert_int_equal(pci_vf_reset(one, 1), PCI_OK);
+    here.now += 1;
+    size_t size = pci_device_save(one, saved, sizeof saved);
+    assert_in_range(size, 1, sizeof saved);
+    assert_int_equal(pci_device_restore(two, saved, size), 0);
+    assert_int_equal(pci_device_save(two, again, sizeof again), size);
+    assert_memory_equal(saved, again, size);
+    there.now += 40000000 - 1;
+    assert_int_equal(get(two, 0, 0x00, 2), 0xffff);
+    assert_int_equal(pci_config_read(two, 1, 0x104, again, 4), 0);
+    there.now += 60000000;
+    assert_int_equal(get(two, 1, 0x104, 4), 0x00100000);
+    pci_device_destroy(one);
+    pci_device_destroy(two);
+}
+
 /* Refused, and the device as it was. */
 static void refuse(struct pci_device *device, const uint8_t *bytes, size_t size)
 {
@@ -188,6 +221,7 @@ int main(void)
         cmocka_unit_test(a_restored_device_is_byte_for_byte_the_saved_one),
         cmocka_unit_test(power_and_removal_are_saved),
         cmocka_unit_test(a_vf_in_flr_stays_in_flr_for_the_rest_of_its_time),
+        cmocka_unit_test(a_state_with_vfs_in_flr_is_saved_again_byte_for_byte),
         cmocka_unit_test(bytes_of_another_length_version_card_or_address_are_refused),
         cmocka_unit_test(changed_bits_are_refused_or_a_state_that_could_be),
     };

@@ -250,6 +250,96 @@ static void a_save_has_each_call_as_a_whole(void **state)
     pci_device_destroy(copy);
 }
 
+/* One read takes both ends of the call. */
+static void *read_both_until_told(void *argument)
+{
+    struct worker *worker = argument;
+    uint8_t seen[0x70];
+    while (!atomic_load(&stop)) {
+        uint32_t got = pci_config_read(worker->device, 0, 0x04, seen, sizeof seen);
+        worker->wrong |= got != 0 && got != sizeof seen;
+        worker->wrong |= got && (seen[0] == 4) != (seen[0x73 - 0x04] == 0x80);
+        worker->count += got != 0;
+    }
+    return NULL;
+}
+
+static void *write_both_or_nothing_until_told(void *argument)
+{
+    struct worker *worker = argument;
+    uint8_t bytes[0x70] = {0};
+    for (unsigned i = 0; !atomic_load(&stop); i++) {
+        bytes[0] = i % 2 ? 4 : 0;
+        bytes[0x73 - 0x04] = i % 2 ? 0x80 : 0;
+        uint32_t got = pci_config_write(worker->device, 0, 0x04, bytes, sizeof bytes);
+        worker->wrong |= got != 0 && got != sizeof bytes; /* 0: the VF is being replaced */
+    }
+    return NULL;
+}
+
+static void a_restore_among_reads_and_writes_is_seen_whole(void **state)
+{
+    (void)state;
+    struct worker workers[2];
+    pthread_t threads[2];
+    struct pci_device *device = card_device(CARD_82576), *quiet = card_device(CARD_82576);
+    uint8_t saved[2][1024], now[1024];
+    size_t size = 0;
+    for (unsigned on = 0; on < 2; on++) {
+        if (!on)
+            assert_int_equal(pci_sriov_enable(quiet, 1), PCI_OK);
+        set(quiet, 0, 0x04, 2, on ? 4 : 0);
+        set(quiet, 0, 0x72, 2, on ? 0x8000 : 0);
+        size = pci_device_save(quiet, saved[on], sizeof saved[on]);
+    }
+    assert_int_equal(pci_sriov_enable(device, 1), PCI_OK);
+    atomic_store(&stop, false);
+    for (unsigned i = 0; i < 2; i++) {
+        workers[i] = (struct worker){.device = device, .number = i};
+        void *(*work)(void *) = i ? read_both_until_told : write_both_or_nothing_until_told;
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < 2000; i++)
+        assert_int_equal(pci_device_restore(device, saved[i % 2], size), 0);
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_false(workers[i].wrong);
+    }
+    assert_int_equal(pci_device_restore(device, saved[1], size), 0);
+    assert_int_equal(pci_device_save(device, now, sizeof now), size);
+    assert_memory_equal(now, saved[1], size);
+    pci_device_destroy(device);
+    pci_device_destroy(quiet);
+}
+
+static void a_card_pulled_among_accesses_answers_length_or_zero_and_then_never(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 50; round++) {
+        struct worker workers[WRITERS];
+        pthread_t threads[WRITERS];
+        struct pci_device *device = card_device(CARD_82576);
+        assert_int_equal(pci_sriov_enable(device, 8), PCI_OK);
+        atomic_store(&stop, false);
+        for (unsigned i = 0; i < WRITERS - 1; i++) {
+            workers[i] = (struct worker){.device = device, .number = i};
+            assert_int_equal(pthread_create(&threads[i], NULL, access_all, &workers[i]), 0);
+        }
+        pci_device_surprise_remove(device);
+        uint8_t seen[4] = {0}, ones[4] = {0xff, 0xff, 0xff, 0xff};
+        assert_int_equal(pci_config_write(device, 0, 0x04, seen, 2), 0);
+        assert_int_equal(pci_config_read(device, 0, 0x04, seen, 4), 0);
+        assert_memory_equal(seen, ones, 4);
+        atomic_store(&stop, true);
+        for (unsigned i = 0; i < WRITERS - 1; i++) {
+            pthread_join(threads[i], NULL);
+            assert_false(workers[i].wrong);
+        }
+        pci_device_destroy(device);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +349,8 @@ int main(void)
         cmocka_unit_test(concurrent_enables_are_serialised),
         cmocka_unit_test(accesses_racing_with_disable_answer_length_or_zero),
         cmocka_unit_test(a_save_has_each_call_as_a_whole),
+        cmocka_unit_test(a_restore_among_reads_and_writes_is_seen_whole),
+        cmocka_unit_test(a_card_pulled_among_accesses_answers_length_or_zero_and_then_never),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }
