@@ -52,11 +52,8 @@ NTSTATUS pcibus_query_id(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stac
 {
     PCI_COMMON_HEADER header;
     char text[256];
-    if (!pcibus_enter(pf))
-        return STATUS_NO_SUCH_DEVICE;
     bool read = pci_config_read(pf->device, PCI_FUNCTION_PF, 0, &header, sizeof(header)) == sizeof(header);
     uint16_t routing = pci_routing_id(pf->device);
-    pcibus_leave(pf);
     if (!read)
         return STATUS_NO_SUCH_DEVICE;
     if (!format_id(text, sizeof(text), stack->Parameters.QueryId.IdType, &header, routing))
@@ -72,10 +69,7 @@ NTSTATUS pcibus_query_capabilities(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOC
     (void)irp;
     if (!capabilities || capabilities->Size < sizeof(*capabilities) || capabilities->Version != 1)
         return STATUS_INVALID_PARAMETER;
-    if (!pcibus_enter(pf))
-        return STATUS_NO_SUCH_DEVICE;
     uint16_t routing = pci_routing_id(pf->device);
-    pcibus_leave(pf);
     capabilities->SurpriseRemovalOK = 1;
     capabilities->Address = (ULONG)(routing >> 3 & 31) << 16 | (routing & 7); /* device, function */
     capabilities->DeviceState[PowerSystemWorking] = PowerDeviceD0;
@@ -90,12 +84,7 @@ NTSTATUS pcibus_query_bus_information(struct pcibus_pf *pf, PIRP irp, PIO_STACK_
     PPNP_BUS_INFORMATION information = ExAllocatePoolWithTag(PagedPool, sizeof(*information), PCIBUS_TAG);
     if (!information)
         return STATUS_INSUFFICIENT_RESOURCES;
-    if (!pcibus_enter(pf)) {
-        ExFreePoolWithTag(information, PCIBUS_TAG);
-        return STATUS_NO_SUCH_DEVICE;
-    }
     *information = (PNP_BUS_INFORMATION){bus_type_pci, PCIBus, bus_of(pf->device)};
-    pcibus_leave(pf);
     irp->IoStatus.Information = (ULONG_PTR)information;
     return STATUS_SUCCESS;
 }

@@ -33,7 +33,7 @@ static struct pcibus_interface *interface_of(PVOID context, const char *routine)
     struct pcibus_interface *interface = context;
     if (interface && (interface->kind == PCIBUS_BUS_STANDARD || interface->kind == PCIBUS_VIRTUALIZATION))
         return interface;
-    nt_violation("INTERFACE_CONTEXT", "%s: the context is not one that was handed out", routine);
+    nt_violation_in(PCIBUS_RULE(INTERFACE_CONTEXT), routine, "%s: the context is not one that was handed out", routine);
     return NULL;
 }
 
@@ -54,7 +54,7 @@ VOID pcibus_reference(PVOID context)
     if (count > 0)
         atomic_fetch_add(&interface->pf->holds, 1);
     else
-        nt_violation("INTERFACE_AFTER_DEREFERENCE", "InterfaceReference after the last dereference");
+        nt_violation(PCIBUS_RULE(INTERFACE_AFTER_DEREFERENCE), "InterfaceReference after the last dereference");
 }
 
 /* Below zero is reported and changes nothing: the count never wraps. */
@@ -69,19 +69,16 @@ VOID pcibus_dereference(PVOID context)
     if (count > 0)
         pcibus_release(interface->pf);
     else
-        nt_violation("INTERFACE_DEREFERENCED_TWICE", "InterfaceDereference without a reference");
+        nt_violation(PCIBUS_RULE(INTERFACE_DEREFERENCED_TWICE), "InterfaceDereference without a reference");
 }
 
-struct pcibus_pf *pcibus_pf_of(PVOID context, enum pcibus_interface_kind kind, const char *routine)
+struct pcibus_pf *pcibus_not_live(struct pcibus_interface *interface, enum pcibus_interface_kind kind,
+                                  const char *routine)
 {
-    struct pcibus_interface *interface = context;
-    if (!interface || interface->kind != kind) {
-        nt_violation("INTERFACE_CONTEXT", "%s: the context is not the one of this interface", routine);
-        return NULL;
-    }
-    if (atomic_load_explicit(&interface->references, memory_order_relaxed) > 0)
-        return interface->pf;
-    nt_violation("INTERFACE_AFTER_DEREFERENCE", "%s after the last dereference", routine);
+    if (!interface || interface->kind != kind)
+        nt_violation_in(PCIBUS_RULE(INTERFACE_CONTEXT), routine, "%s: the context is not the one of this interface", routine);
+    else
+        nt_violation_in(PCIBUS_RULE(INTERFACE_AFTER_DEREFERENCE), routine, "%s after the last dereference", routine);
     return NULL;
 }
 
@@ -123,11 +120,7 @@ static NTSTATUS answer(struct pcibus_pf *pf, const struct offer *offer, PIRP irp
 NTSTATUS pcibus_query_interface(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack)
 {
     nt_irql_at_most(PASSIVE_LEVEL, "IRP_MN_QUERY_INTERFACE");
-    if (!pcibus_enter(pf))
-        return irp->IoStatus.Status;
     const struct offer *offer =
         atomic_load(&pf->surprised) ? NULL : find(pf, stack->Parameters.QueryInterface.InterfaceType);
-    NTSTATUS status = offer ? answer(pf, offer, irp, stack) : irp->IoStatus.Status;
-    pcibus_leave(pf);
-    return status;
+    return offer ? answer(pf, offer, irp, stack) : irp->IoStatus.Status;
 }

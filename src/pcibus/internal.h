@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "pcibus/contract.h"
 #include "pcibus/pcibus.h"
 
 #define PCIBUS_TAG 0x49435050u /* "PPCI" */
@@ -25,27 +26,42 @@ struct pcibus_interface {
     struct pcibus_pf *pf;
 };
 
+/* Nobody waits for a call to end: what a call touches lives as long as the interface it came through. A call that was
+ * under way when the PDO went away ends on a device that its owner has ended (pci_device_destroy). */
 struct pcibus_pf {
-    struct pci_device *device; /* only between pcibus_enter and pcibus_leave */
+    struct pci_device *device; /* held */
+    struct nt_partition *partition;
     PDEVICE_OBJECT pdo;
     _Atomic uint32_t holds; /* the PDO and every reference of an interface */
-    _Atomic uint32_t calls; /* calls inside the device, times 2; bit 0: the PDO is gone, nobody enters */
+    _Atomic bool removed;   /* the PDO is gone */
     _Atomic bool started;
     _Atomic bool surprised; /* the card was pulled: reads give all ones */
     struct pcibus_interface bus_standard, virtualization;
 };
 
-/* Run-down protection: the device stays for a call that is inside; false: the PDO is gone. Any IRQL. */
-bool pcibus_enter(struct pcibus_pf *pf);
-void pcibus_leave(struct pcibus_pf *pf);
+/* The device; NULL: the PDO is gone. Any IRQL. */
+static inline struct pci_device *pcibus_present(struct pcibus_pf *pf)
+{
+    return __builtin_expect(atomic_load_explicit(&pf->removed, memory_order_acquire), 0) ? NULL : pf->device;
+}
 void pcibus_release(struct pcibus_pf *pf); /* gives a hold back */
 
 /* The PF behind an interface's Context; NULL: not a live context of this kind, reported. */
-struct pcibus_pf *pcibus_pf_of(PVOID context, enum pcibus_interface_kind kind, const char *routine);
+struct pcibus_pf *pcibus_not_live(struct pcibus_interface *interface, enum pcibus_interface_kind kind,
+                                  const char *routine);
+static inline struct pcibus_pf *pcibus_pf_of(PVOID context, enum pcibus_interface_kind kind, const char *routine)
+{
+    struct pcibus_interface *interface = context;
+    if (__builtin_expect(interface && interface->kind == kind &&
+                             atomic_load_explicit(&interface->references, memory_order_relaxed) > 0,
+                         1))
+        return interface->pf;
+    return pcibus_not_live(interface, kind, routine);
+}
 VOID pcibus_reference(PVOID context);
 VOID pcibus_dereference(PVOID context);
 
-/* Configuration space through the run-down protection; rows 3 to 11 of pci.md 5.1. */
+/* Configuration space; rows 3 to 11 of pci.md 5.1. */
 ULONG pcibus_read(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length);
 ULONG pcibus_write(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length);
 

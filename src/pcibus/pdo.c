@@ -4,11 +4,7 @@
  */
 #include "pcibus/internal.h"
 
-#include <sched.h>
 #include <stdlib.h>
-
-#define PCIBUS_REMOVED 1u
-#define PCIBUS_CALL    2u
 
 struct extension {
     struct pcibus_pf *pf;
@@ -22,31 +18,23 @@ static struct pcibus_pf *pf_of(PDEVICE_OBJECT pdo)
 /* ---- life ---------------------------------------------------------------------------------------------------------
  */
 
-bool pcibus_enter(struct pcibus_pf *pf)
-{
-    if (__builtin_expect(!(atomic_fetch_add(&pf->calls, PCIBUS_CALL) & PCIBUS_REMOVED), 1))
-        return true;
-    atomic_fetch_sub(&pf->calls, PCIBUS_CALL);
-    return false;
-}
-
-void pcibus_leave(struct pcibus_pf *pf)
-{
-    atomic_fetch_sub(&pf->calls, PCIBUS_CALL);
-}
-
 void pcibus_release(struct pcibus_pf *pf)
 {
-    if (atomic_fetch_sub(&pf->holds, 1) == 1)
-        free(pf);
+    if (atomic_fetch_sub(&pf->holds, 1) != 1)
+        return;
+    pci_device_release(pf->device);
+    /* What a driver calls after its last dereference should find that it is not live, not other people's memory. */
+    nt_free_late(pf->partition, pf);
 }
 
-static struct pcibus_pf *pf_create(struct pci_device *device)
+static struct pcibus_pf *pf_create(struct nt_partition *partition, struct pci_device *device)
 {
     struct pcibus_pf *pf = calloc(1, sizeof(*pf));
     if (!pf)
         return NULL;
+    pci_device_hold(device);
     pf->device = device;
+    pf->partition = partition;
     atomic_init(&pf->holds, 1);
     pf->bus_standard.kind = PCIBUS_BUS_STANDARD;
     pf->virtualization.kind = PCIBUS_VIRTUALIZATION;
@@ -65,11 +53,7 @@ struct pci_device *pcibus_device(PDEVICE_OBJECT pdo)
 static NTSTATUS start(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack)
 {
     (void)irp, (void)stack;
-    if (!pcibus_enter(pf))
-        return STATUS_NO_SUCH_DEVICE;
-    bool gone = pci_device_gone(pf->device);
-    pcibus_leave(pf);
-    if (gone)
+    if (pci_device_gone(pf->device))
         return STATUS_NO_SUCH_DEVICE;
     atomic_store(&pf->started, true);
     return STATUS_SUCCESS;
@@ -167,7 +151,7 @@ static NTSTATUS pnp(PDEVICE_OBJECT pdo, PIRP irp)
         return complete(irp, irp->IoStatus.Status);
     TRACE_DOOR(span, "pcibus", minors[minor].name, "PDO");
     NTSTATUS status = minors[minor].handle(pf_of(pdo), irp, stack);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return complete(irp, status);
 }
 
@@ -182,10 +166,7 @@ static NTSTATUS power(PDEVICE_OBJECT pdo, PIRP irp)
         return complete(irp, STATUS_SUCCESS);
     if (state < PowerDeviceD0 || state > PowerDeviceD3)
         return complete(irp, STATUS_INVALID_PARAMETER);
-    if (!pcibus_enter(pf))
-        return complete(irp, STATUS_NO_SUCH_DEVICE);
     pci_device_set_power(pf->device, (unsigned)(state - PowerDeviceD0));
-    pcibus_leave(pf);
     return complete(irp, STATUS_SUCCESS);
 }
 
@@ -195,7 +176,7 @@ NTSTATUS pcibus_add_device(struct nt_partition *partition, struct pci_device *de
 {
     PDRIVER_OBJECT driver;
     *pdo = NULL;
-    struct pcibus_pf *pf = pf_create(device);
+    struct pcibus_pf *pf = pf_create(partition, device);
     if (!pf)
         return STATUS_INSUFFICIENT_RESOURCES;
     NTSTATUS status = nt_builtin_driver(partition, "pci", &driver);
@@ -231,10 +212,7 @@ void pcibus_remove_device(PDEVICE_OBJECT pdo)
 {
     struct pcibus_pf *pf = pf_of(pdo);
     PDRIVER_OBJECT driver = pdo->DriverObject;
-    /* The device is its owner's again when this returns: no call may still be inside. */
-    atomic_fetch_or(&pf->calls, PCIBUS_REMOVED);
-    while (atomic_load(&pf->calls) != PCIBUS_REMOVED)
-        sched_yield();
+    atomic_store_explicit(&pf->removed, true, memory_order_release);
     int32_t bus = atomic_load(&pf->bus_standard.references), virt = atomic_load(&pf->virtualization.references);
     if (bus || virt)
         TRACE_NOTE("pcibus", "removed with %d references to BUS_INTERFACE_STANDARD, %d to PCI_VIRTUALIZATION_INTERFACE",

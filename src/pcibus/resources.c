@@ -106,11 +106,8 @@ NTSTATUS pcibus_query_resources(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATI
 {
     struct claims claims;
     (void)stack;
-    if (!pcibus_enter(pf))
-        return STATUS_NO_SUCH_DEVICE;
     collect(pf->device, &claims);
     UCHAR bus = (UCHAR)(pci_routing_id(pf->device) >> 8);
-    pcibus_leave(pf);
     ULONG count = enumerate(&claims, NULL);
     if (!count)
         return irp->IoStatus.Status; /* no resources: the query stays unanswered */

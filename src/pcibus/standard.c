@@ -67,12 +67,9 @@ static BOOLEAN translate_bus_address(PVOID context, PHYSICAL_ADDRESS address, UL
 {
     TRACE_DOOR(span, "pcibus", "TranslateBusAddress", "%u bytes at %llx", length, (unsigned long long)address.QuadPart);
     struct pcibus_pf *pf = pcibus_pf_of(context, PCIBUS_BUS_STANDARD, "TranslateBusAddress");
-    bool found = false;
-    if (pf && nt_irql_at_most(PASSIVE_LEVEL, "TranslateBusAddress") && space && translated && *space <= SPACE_IO &&
-        pcibus_enter(pf)) {
-        found = in_window(pf->device, *space, (uint64_t)address.QuadPart, length);
-        pcibus_leave(pf);
-    }
+    bool asked = pf && nt_irql_at_most(PASSIVE_LEVEL, "TranslateBusAddress") && pcibus_present(pf);
+    bool found = asked && space && translated && *space <= SPACE_IO &&
+                 in_window(pf->device, *space, (uint64_t)address.QuadPart, length);
     if (found)
         *translated = address;
     TRACE_DONE(span, "%s", found ? "TRUE" : "FALSE");

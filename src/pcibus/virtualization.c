@@ -20,7 +20,7 @@ struct pcibus_value pcibus_value(const char *before, PVOID buffer, ULONG length)
 
 /* ---- configuration space ----------------------------------------------------------------------------------------- */
 
-static ULONG no_buffer(void)
+static __attribute__((noinline)) ULONG no_buffer(void)
 {
     TRACE_REFUSE("pcibus", "NULL_BUFFER pci.md 5.1 row 3", "no buffer");
     return 0;
@@ -35,58 +35,92 @@ static __attribute__((noinline)) ULONG removed(struct pcibus_pf *pf, PVOID fill,
     return 0;
 }
 
-ULONG pcibus_read(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length)
+static inline ULONG read_config(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length)
 {
+    struct pci_device *device = pcibus_present(pf);
     if (__builtin_expect(!buffer, 0))
         return no_buffer();
-    if (__builtin_expect(!pcibus_enter(pf), 0))
+    if (__builtin_expect(!device, 0))
         return removed(pf, buffer, offset, length);
-    ULONG done = pci_config_read(pf->device, function, offset, buffer, length);
-    pcibus_leave(pf);
-    return done;
+    return pci_config_read(device, function, offset, buffer, length);
+}
+
+static inline ULONG write_config(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length)
+{
+    struct pci_device *device = pcibus_present(pf);
+    if (__builtin_expect(!buffer, 0))
+        return no_buffer();
+    if (__builtin_expect(!device, 0))
+        return removed(pf, NULL, offset, length);
+    return pci_config_write(device, function, offset, buffer, length);
+}
+
+ULONG pcibus_read(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length)
+{
+    return read_config(pf, function, buffer, offset, length);
 }
 
 ULONG pcibus_write(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length)
 {
-    if (__builtin_expect(!buffer, 0))
-        return no_buffer();
-    if (__builtin_expect(!pcibus_enter(pf), 0))
-        return removed(pf, NULL, offset, length);
-    ULONG done = pci_config_write(pf->device, function, offset, buffer, length);
-    pcibus_leave(pf);
-    return done;
+    return write_config(pf, function, buffer, offset, length);
+}
+
+static __attribute__((noinline)) bool high_irql(const char *routine)
+{
+    if (!nt_irql_at_most(DISPATCH_LEVEL, routine))
+        return false;
+    TRACE_NOTE("pcibus", "suspicious: %s at DISPATCH_LEVEL, documented for <= APC_LEVEL", routine);
+    return true;
 }
 
 /* The PF of a data call. The documented limit is APC_LEVEL, the NDIS wrapper's is DISPATCH_LEVEL and it comes straight
  * through here: between the two it is served and noted, above it is refused (decisions.md). */
-static struct pcibus_pf *data_call(PVOID context, const char *routine)
+static inline struct pcibus_pf *data_call(PVOID context, const char *routine)
 {
     struct pcibus_pf *pf = pcibus_pf_of(context, PCIBUS_VIRTUALIZATION, routine);
-    if (__builtin_expect(KeGetCurrentIrql() > APC_LEVEL, 0)) {
-        if (!nt_irql_at_most(DISPATCH_LEVEL, routine))
-            return NULL;
-        TRACE_NOTE("pcibus", "suspicious: %s at DISPATCH_LEVEL, documented for <= APC_LEVEL", routine);
-    }
-    return pf;
+    return __builtin_expect(nt_irql > APC_LEVEL, 0) && !high_irql(routine) ? NULL : pf;
 }
 
-static ULONG set_virtual_function_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+static inline ULONG set_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+{
+    struct pcibus_pf *pf = data_call(context, "SetVirtualFunctionData");
+    return pf ? write_config(pf, vf, buffer, offset, length) : 0;
+}
+
+static inline ULONG get_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+{
+    struct pcibus_pf *pf = data_call(context, "GetVirtualFunctionData");
+    return pf ? read_config(pf, vf, buffer, offset, length) : 0;
+}
+
+/* The doors of these two are apart: a span on the stack would cost every call that nobody traces. */
+static __attribute__((noinline)) ULONG traced_set(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
 {
     TRACE_DOOR(span, "pcibus", "SetVirtualFunctionData", "VF %u: %u bytes at 0x%03x%s", vf, length, offset,
                pcibus_value(" <- ", buffer, length).text);
-    struct pcibus_pf *pf = data_call(context, "SetVirtualFunctionData");
-    ULONG done = pf ? pcibus_write(pf, vf, buffer, offset, length) : 0;
+    ULONG done = set_data(context, vf, buffer, offset, length);
     TRACE_DONE(span, "%u", done);
     return done;
 }
 
-static ULONG get_virtual_function_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+static __attribute__((noinline)) ULONG traced_get(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
 {
     TRACE_DOOR(span, "pcibus", "GetVirtualFunctionData", "VF %u: %u bytes at 0x%03x", vf, length, offset);
-    struct pcibus_pf *pf = data_call(context, "GetVirtualFunctionData");
-    ULONG done = pf ? pcibus_read(pf, vf, buffer, offset, length) : 0;
+    ULONG done = get_data(context, vf, buffer, offset, length);
     TRACE_DONE(span, "%u%s", done, pcibus_value(": ", buffer, done).text);
     return done;
+}
+
+static ULONG set_virtual_function_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+{
+    return __builtin_expect(trace_current != NULL, 0) ? traced_set(context, vf, buffer, offset, length)
+                                                      : set_data(context, vf, buffer, offset, length);
+}
+
+static ULONG get_virtual_function_data(PVOID context, USHORT vf, PVOID buffer, ULONG offset, ULONG length)
+{
+    return __builtin_expect(trace_current != NULL, 0) ? traced_get(context, vf, buffer, offset, length)
+                                                      : get_data(context, vf, buffer, offset, length);
 }
 
 /* ---- where VFs are ------------------------------------------------------------------------------------------------
@@ -108,7 +142,7 @@ static NTSTATUS location(struct pcibus_pf *pf, USHORT vf, PUINT16 segment, PUINT
         TRACE_REFUSE("pcibus", "NULL_OUTPUT pci.md 5.2", "an output pointer is NULL");
         return STATUS_INVALID_PARAMETER;
     }
-    if (!pcibus_enter(pf))
+    if (!pcibus_present(pf))
         return STATUS_NO_SUCH_DEVICE;
     enum pci_result result = pci_vf_routing_id(pf->device, vf, &routing_id);
     if (result == PCI_OK) {
@@ -118,7 +152,6 @@ static NTSTATUS location(struct pcibus_pf *pf, USHORT vf, PUINT16 segment, PUINT
     } else {
         TRACE_REFUSE("pcibus", "NO_SUCH_VF pci.md 5.2", "VF %u of %u", vf, pci_sriov_total_vfs(pf->device));
     }
-    pcibus_leave(pf);
     return result == PCI_NO_SRIOV ? STATUS_INVALID_PARAMETER : status_of[result];
 }
 
@@ -133,7 +166,7 @@ static NTSTATUS get_location(PVOID context, USHORT vf, PUINT16 segment, PUINT8 b
     if (NT_SUCCESS(status))
         TRACE_DONE(span, "%04x:%02x:%02x.%x", *segment, *bus, *function >> 3, *function & 7);
     else
-        TRACE_DONE(span, "%08x", (unsigned)status);
+        TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 
@@ -141,10 +174,8 @@ static VOID get_resources(PVOID context, PUINT8 captured)
 {
     TRACE_DOOR(span, "pcibus", "GetResources", "PF");
     struct pcibus_pf *pf = pcibus_pf_of(context, PCIBUS_VIRTUALIZATION, "GetResources");
-    bool served = pf && captured && nt_irql_at_most(PASSIVE_LEVEL, "GetResources") && pcibus_enter(pf);
-    if (served) {
+    if (pf && captured && nt_irql_at_most(PASSIVE_LEVEL, "GetResources") && pcibus_present(pf)) {
         *captured = pci_captured_buses(pf->device);
-        pcibus_leave(pf);
         TRACE_DONE(span, "%u captured buses", *captured);
     }
     TRACE_DONE(span, "no effect");
@@ -155,7 +186,7 @@ static VOID get_resources(PVOID context, PUINT8 captured)
 
 static NTSTATUS refuse(const char *rule, NTSTATUS status)
 {
-    TRACE_REFUSE("pcibus", rule, "%08x", (unsigned)status);
+    TRACE_REFUSE("pcibus", rule, "%s", nt_status_name(status));
     return status;
 }
 
@@ -178,7 +209,7 @@ static NTSTATUS check_parameters(struct pci_device *device, UINT16 num_vfs, bool
 
 static NTSTATUS change(struct pcibus_pf *pf, UINT16 num_vfs, bool migration, bool interrupt, bool enable)
 {
-    if (!pcibus_enter(pf))
+    if (!pcibus_present(pf))
         return refuse("PF_REMOVED pci.md 5.3", STATUS_NO_SUCH_DEVICE);
     NTSTATUS status = check_parameters(pf->device, num_vfs, migration, interrupt, enable);
     if (NT_SUCCESS(status)) {
@@ -187,7 +218,6 @@ static NTSTATUS change(struct pcibus_pf *pf, UINT16 num_vfs, bool migration, boo
         if (result != PCI_OK)
             refuse(result == PCI_NO_BUS ? "BUS_NUMBERS pci.md 5.3" : "VIRTUALIZATION_STATE pci.md 5.3", status);
     }
-    pcibus_leave(pf);
     return status;
 }
 
@@ -201,7 +231,7 @@ static NTSTATUS enable_virtualization(PVOID context, UINT16 num_vfs, BOOLEAN mig
         status = nt_irql_at_most(DISPATCH_LEVEL, "EnableVirtualization")
                      ? change(pf, num_vfs, migration, interrupt, enable)
                      : STATUS_INVALID_DEVICE_STATE;
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 
@@ -210,19 +240,15 @@ static NTSTATUS enable_virtualization(PVOID context, UINT16 num_vfs, BOOLEAN mig
 
 static NTSTATUS probed_bars(struct pcibus_pf *pf, PULONG values)
 {
-    if (!pcibus_enter(pf))
+    if (!pcibus_present(pf))
         return STATUS_NO_SUCH_DEVICE;
-    NTSTATUS status;
     if (!pci_sriov_present(pf->device))
-        status = refuse("NO_SRIOV pci.md 5.4", STATUS_INVALID_DEVICE_STATE);
-    else if (!values)
-        status = refuse("NULL_OUTPUT pci.md 5.4", STATUS_INVALID_PARAMETER);
-    else if (!atomic_load(&pf->started))
-        status = refuse("NOT_STARTED pci.md 5.4", STATUS_INVALID_DEVICE_STATE);
-    else
-        status = status_of[pci_vf_probed_bars(pf->device, values)];
-    pcibus_leave(pf);
-    return status;
+        return refuse("NO_SRIOV pci.md 5.4", STATUS_INVALID_DEVICE_STATE);
+    if (!values)
+        return refuse("NULL_OUTPUT pci.md 5.4", STATUS_INVALID_PARAMETER);
+    if (!atomic_load(&pf->started))
+        return refuse("NOT_STARTED pci.md 5.4", STATUS_INVALID_DEVICE_STATE);
+    return status_of[pci_vf_probed_bars(pf->device, values)];
 }
 
 static NTSTATUS get_probed_bars(PVOID context, PULONG values)
@@ -233,7 +259,7 @@ static NTSTATUS get_probed_bars(PVOID context, PULONG values)
     if (pf)
         status = nt_irql_at_most(PASSIVE_LEVEL, "GetVirtualFunctionProbedBars") ? probed_bars(pf, values)
                                                                                 : STATUS_INVALID_DEVICE_STATE;
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 

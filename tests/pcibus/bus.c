@@ -3,6 +3,7 @@
 
 #include "bus.h"
 
+#include <sched.h>
 #include <vpci.h> /* its GUIDs are defined here too */
 
 static struct pci_profile *load(const char *name)
@@ -17,25 +18,60 @@ static struct pci_profile *load(const char *name)
     return profile;
 }
 
-struct bus *bus_begin_with(const char *profile, UINT16 routing_id, UINT8 subordinate_bus)
+/* The capture of the synthetic card, with a change in its PF. */
+static char *synthetic(const char *from, const char *to)
 {
-    struct bus *bus = calloc(1, sizeof(*bus));
-    assert_non_null(bus);
+    size_t size = (size_t)pci_profile_synth(8, NULL, 0) + 1;
+    char *text = malloc(size);
+    assert_non_null(text);
+    pci_profile_synth(8, text, size);
+    char *place = strstr(text, from);
+    assert_non_null(place);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(place, to, strlen(to));
+    return text;
+}
+
+static struct pci_profile *parse(char *text, int (*parser)(const char *name, const char *text, size_t length,
+                                                           struct pci_profile **profile, struct pci_error *error))
+{
+    struct pci_profile *profile = NULL;
+    struct pci_error error;
+    if (parser("synthetic", text, strlen(text), &profile, &error) != 0)
+        fail_msg("%u: %s", error.line, error.text);
+    free(text);
+    return profile;
+}
+
+static struct bus *begin(struct pci_profile *profile, const struct pci_device_options *options, struct bus *bus)
+{
     bus->nt = nt_test_begin(false);
-    bus->profile = load(profile);
-    struct pci_device_options options = {
-        .routing_id = routing_id, .has_address = routing_id != 0, .subordinate_bus = subordinate_bus};
-    assert_int_equal(pci_device_create(bus->profile, &options, &bus->device), 0);
+    bus->profile = profile;
+    assert_int_equal(pci_device_create(bus->profile, options, &bus->device), 0);
     assert_int_equal(pcibus_add_device(bus->nt->partition, bus->device, &bus->pdo), STATUS_SUCCESS);
     assert_ptr_equal(pcibus_device(bus->pdo), bus->device);
     assert_int_equal(nt_pnp_start(bus->pdo), STATUS_SUCCESS);
     assert_int_equal(nt_query_interface(bus->pdo, &GUID_BUS_INTERFACE_STANDARD, sizeof(bus->standard), 1,
                                         (PINTERFACE)&bus->standard),
                      STATUS_SUCCESS);
-    assert_int_equal(
-        nt_query_interface(bus->pdo, &GUID_PCI_VIRTUALIZATION_INTERFACE, sizeof(bus->virt), 1, (PINTERFACE)&bus->virt),
-        STATUS_SUCCESS);
+    NTSTATUS status =
+        nt_query_interface(bus->pdo, &GUID_PCI_VIRTUALIZATION_INTERFACE, sizeof(bus->virt), 1, (PINTERFACE)&bus->virt);
+    assert_int_equal(status, pci_sriov_present(bus->device) ? STATUS_SUCCESS : STATUS_NOT_SUPPORTED);
     return bus;
+}
+
+static struct bus *allocate(void)
+{
+    struct bus *bus = calloc(1, sizeof(*bus));
+    assert_non_null(bus);
+    return bus;
+}
+
+struct bus *bus_begin_with(const char *profile, UINT16 routing_id, UINT8 subordinate_bus)
+{
+    struct pci_device_options options = {
+        .routing_id = routing_id, .has_address = routing_id != 0, .subordinate_bus = subordinate_bus};
+    return begin(load(profile), &options, allocate());
 }
 
 struct bus *bus_begin(void)
@@ -43,10 +79,44 @@ struct bus *bus_begin(void)
     return bus_begin_with("intel-82576.lspci", 0, 0);
 }
 
+static uint64_t now_ns(void *context)
+{
+    return ((struct bus *)context)->now_ns;
+}
+
+static void on_event(void *context, const struct pci_event *event)
+{
+    struct bus *bus = context;
+    sched_yield(); /* a callback that takes its time is one that may still run when the device has gone */
+    bus->events += event->kind != PCI_EVENT_RESET && bus->now_ns > 0;
+}
+
+struct bus *bus_begin_strict(void)
+{
+    struct bus *bus = allocate();
+    struct pci_device_options options = {
+        .now_ns = now_ns, .context = bus, .ready_delay_ns = 100000000, .strict_timing = true, .on_event = on_event};
+    return begin(load("intel-82576.lspci"), &options, bus);
+}
+
+struct bus *bus_begin_synthetic(const char *from, const char *to)
+{
+    struct pci_profile *profile = parse(synthetic(from, to), pci_profile_parse);
+    return begin(profile, &(struct pci_device_options){0}, allocate());
+}
+
+/* The last link of the capability list, which leads to SR-IOV, is cut. */
+struct bus *bus_begin_plain(void)
+{
+    struct pci_profile *profile = parse(synthetic("150: 0f 00 01 16", "150: 0f 00 01 00"), pci_profile_parse_plain);
+    return begin(profile, &(struct pci_device_options){0}, allocate());
+}
+
 void bus_finish(struct bus *bus)
 {
     bus->standard.InterfaceDereference(bus->standard.Context);
-    bus->virt.InterfaceDereference(bus->virt.Context);
+    if (bus->virt.Context)
+        bus->virt.InterfaceDereference(bus->virt.Context);
     pcibus_remove_device(bus->pdo);
     pci_device_destroy(bus->device);
     pci_profile_unref(bus->profile);

@@ -18,11 +18,19 @@ struct bus {
     PDEVICE_OBJECT pdo;
     BUS_INTERFACE_STANDARD standard;
     PCI_VIRTUALIZATION_INTERFACE virt;
+    uint64_t now_ns;         /* the device's clock, of bus_begin_strict */
+    _Atomic unsigned events; /* of that device */
 };
 
 /* The PF at `routing_id` (0: as in the capture); `subordinate_bus` as in struct pci_device_options. */
 struct bus *bus_begin_with(const char *profile, UINT16 routing_id, UINT8 subordinate_bus);
 struct bus *bus_begin(void); /* intel-82576: 01:00.0, 8 VFs, offset 128, stride 2 */
+/* The same; VFs answer 100 ms of `now_ns` after VF Enable and FLR, not before. */
+struct bus *bus_begin_strict(void);
+/* The synthetic card with 8 VFs, `from` in its capture replaced by `to`, which is as long. */
+struct bus *bus_begin_synthetic(const char *from, const char *to);
+/* A card without SR-IOV capability: nobody offers `virt`. */
+struct bus *bus_begin_plain(void);
 /* Gives the interfaces back, removes the device; nothing may be reported or leak. */
 void bus_finish(struct bus *bus);
 void bus_enable(struct bus *bus, UINT16 num_vfs);

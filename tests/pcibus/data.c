@@ -276,48 +276,6 @@ static void after_the_pdo_is_gone_every_routine_fails_and_the_context_stays(void
     free(bus);
 }
 
-struct hammer {
-    struct bus *bus;
-    unsigned done;
-};
-
-static void *hammer(void *context)
-{
-    struct hammer *hammer = context;
-    nt_enter(hammer->bus->nt->partition);
-    trace_enter_thread(NULL);
-    for (int i = 0; i < 3000; i++) {
-        USHORT command = i & 1 ? 4 : 0;
-        ULONG wrote = hammer->bus->virt.SetVirtualFunctionData(hammer->bus->virt.Context, 0, &command, 4, 2);
-        hammer->done += wrote == 2;
-        if (wrote != 0 && wrote != 2)
-            return "a length between 0 and Length";
-    }
-    return NULL;
-}
-
-static void writes_racing_with_disable_and_enable_return_length_or_zero(void **state)
-{
-    (void)state;
-    struct bus *bus = bus_begin();
-    struct hammer hammers[2] = {{.bus = bus}, {.bus = bus}};
-    pthread_t threads[2];
-    void *result;
-    trace_enter_thread(NULL);
-    bus_enable(bus, 1);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, hammer, &hammers[i]), 0);
-    for (int i = 0; i < 300; i++) {
-        assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 0, FALSE, FALSE, FALSE), STATUS_SUCCESS);
-        bus_enable(bus, 1);
-    }
-    for (int i = 0; i < 2; i++) {
-        pthread_join(threads[i], &result);
-        assert_null(result);
-    }
-    bus_finish(bus);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,7 +290,6 @@ int main(void)
         cmocka_unit_test(a_byte_write_touches_only_its_vf_and_its_byte),
         cmocka_unit_test(row_14_initiate_flr_resets_the_vf_after_the_call_is_consumed),
         cmocka_unit_test(after_the_pdo_is_gone_every_routine_fails_and_the_context_stays),
-        cmocka_unit_test(writes_racing_with_disable_and_enable_return_length_or_zero),
     };
     return cmocka_run_group_tests_name("data", tests, NULL, NULL);
 }

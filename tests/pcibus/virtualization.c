@@ -125,6 +125,58 @@ static void each_enable_refusal_has_its_status_and_changes_nothing(void **state)
     }
 }
 
+/* The SR-IOV capability of the synthetic card: Capabilities at 164h, InitialVFs and TotalVFs at 16ch. */
+#define CAPABILITY "160: 10 00 01 00 00 00 00 00 00 00 00 00 08 00 08 00"
+
+static void fewer_initial_than_total_vfs_are_the_most_there_can_be(void **state)
+{
+    (void)state;
+    struct bus *bus = bus_begin_synthetic(CAPABILITY, "160: 10 00 01 00 00 00 00 00 00 00 00 00 04 00 08 00");
+    void *snapshot = bus_snapshot(bus);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 5, FALSE, FALSE, TRUE),
+                     STATUS_INVALID_PARAMETER);
+    bus_unchanged(bus, snapshot);
+    bus->nt->count = 0;
+    bus_enable(bus, 4);
+    bus_finish(bus);
+}
+
+/* A card may say that it can migrate VFs; the state machine behind that is MR-IOV's (pci.md 1.4.5). */
+static void migration_is_not_supported_where_the_card_says_it_is(void **state)
+{
+    (void)state;
+    struct bus *bus = bus_begin_synthetic(CAPABILITY, "160: 10 00 01 00 01 00 00 00 00 00 00 00 08 00 08 00");
+    void *snapshot = bus_snapshot(bus);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 2, TRUE, FALSE, TRUE), STATUS_NOT_SUPPORTED);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 2, 2, 2, TRUE), STATUS_NOT_SUPPORTED);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 2, FALSE, TRUE, TRUE), STATUS_INVALID_PARAMETER);
+    bus_unchanged(bus, snapshot);
+    bus->nt->count = 0;
+    bus_enable(bus, 2);
+    bus_finish(bus);
+}
+
+static void with_total_vfs_0_there_is_no_vf_to_enable_or_to_find(void **state)
+{
+    (void)state;
+    struct bus *bus = bus_begin_synthetic(CAPABILITY, "160: 10 00 01 00 00 00 00 00 00 00 00 00 00 00 00 00");
+    UINT16 segment = 7;
+    UINT8 number = 7, function = 7, captured = 7;
+    ULONG bars[6] = {1, 1, 1, 1, 1, 1};
+    assert_int_equal(bus->virt.GetLocation(bus->virt.Context, 0, &segment, &number, &function),
+                     STATUS_INVALID_PARAMETER);
+    assert_int_equal(segment + number + function, 21);
+    bus->virt.GetResources(bus->virt.Context, &captured);
+    assert_int_equal(captured, 0);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 1, FALSE, FALSE, TRUE),
+                     STATUS_INVALID_PARAMETER);
+    assert_int_equal(bus->virt.GetVirtualFunctionProbedBars(bus->virt.Context, bars), STATUS_SUCCESS);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(bars[i], 0);
+    bus->nt->count = 0;
+    bus_finish(bus);
+}
+
 static void enable_and_disable_write_num_vfs_vf_enable_and_mse(void **state)
 {
     (void)state;
@@ -285,6 +337,9 @@ int main(void)
         cmocka_unit_test(passive_routines_above_passive_level_are_reported_and_have_no_effect),
         cmocka_unit_test(resources_are_the_captured_buses_and_null_has_no_effect),
         cmocka_unit_test(each_enable_refusal_has_its_status_and_changes_nothing),
+        cmocka_unit_test(fewer_initial_than_total_vfs_are_the_most_there_can_be),
+        cmocka_unit_test(migration_is_not_supported_where_the_card_says_it_is),
+        cmocka_unit_test(with_total_vfs_0_there_is_no_vf_to_enable_or_to_find),
         cmocka_unit_test(enable_and_disable_write_num_vfs_vf_enable_and_mse),
         cmocka_unit_test(enable_above_dispatch_level_is_refused),
         cmocka_unit_test(enable_after_surprise_removal_finds_no_device),
