@@ -5,23 +5,15 @@
  */
 #include "ndis/internal.h"
 
-static void own_complete(void *context, PNDIS_OID_REQUEST request, NDIS_STATUS status)
-{
-    (void)context, (void)request, (void)status; /* who waits puts its own routine here: ndis_issue */
-}
-
 static void init_parts(struct ndis_adapter *adapter)
 {
     atomic_init(&adapter->references, 1);
     atomic_init(&adapter->state, NDIS_HALTED);
     atomic_init(&adapter->oids.closed, NDIS_STATUS_CLOSING);
-    ndis_gate_init(&adapter->oids.idle);
-    ndis_gate_init(&adapter->gate);
-    ndis_gate_init(&adapter->invalidate.gate);
+    atomic_init(&adapter->patience, NDIS_PATIENCE_MS);
     adapter->own.adapter = adapter;
     adapter->own.own = true;
     adapter->own.driver.name = "NDIS";
-    adapter->own.driver.complete = own_complete;
 }
 
 struct ndis_adapter *ndis_adapter_create(struct ndis_driver *driver, PDEVICE_OBJECT pdo)
@@ -54,9 +46,9 @@ void ndis_adapter_release(struct ndis_adapter *adapter)
         return;
     ndis_attributes_clear(adapter);
     ndis_switch_forget(adapter);
-    ndis_gate_destroy(&adapter->oids.idle);
-    ndis_gate_destroy(&adapter->gate);
-    ndis_gate_destroy(&adapter->invalidate.gate);
+    ndis_waited_free(adapter);
+    ndis_resources_keep(adapter, NULL, NULL);
+    ndis_guard_free(&adapter->guard);
     free(adapter);
     ndis_partition_drop(room);
 }
@@ -68,10 +60,9 @@ void ndis_work_begin(struct ndis_adapter *adapter)
 
 void ndis_work_end(struct ndis_adapter *adapter)
 {
-    pthread_mutex_lock(&adapter->gate.mutex);
+    ndis_gate_begin(&adapter->gate);
     atomic_fetch_sub(&adapter->work, 1);
-    pthread_cond_broadcast(&adapter->gate.changed);
-    pthread_mutex_unlock(&adapter->gate.mutex);
+    ndis_gate_end(&adapter->gate);
 }
 
 static bool has_no_work(const void *object)
@@ -90,7 +81,7 @@ struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routin
 {
     if (ndis_adapter_exists(ndis_partition_of(nt_current()), handle))
         return handle;
-    nt_violation("BAD_ADAPTER_HANDLE", "%s: %p is no adapter handle", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_ADAPTER_HANDLE), routine, "%s: %p is no adapter handle", routine, handle);
     return NULL;
 }
 
@@ -116,13 +107,16 @@ enum ndis_state ndis_adapter_state(struct ndis_adapter *adapter)
 static NDIS_STATUS call_add_device(struct ndis_adapter *adapter)
 {
     struct ndis_driver *driver = adapter->driver;
+    struct nt_callback callback;
     NDIS_STATUS status;
 
     if (!driver->pnp.MiniportAddDeviceHandler)
         return NDIS_STATUS_SUCCESS;
     TRACE_DOOR(span, "ndis", "MiniportAddDevice", "%s", nt_driver_name(driver->object));
     adapter->in_add_device = true;
+    ndis_call_begin(&callback, adapter, "MiniportAddDevice", NULL);
     status = driver->pnp.MiniportAddDeviceHandler(adapter, driver->context);
+    nt_callback_end(&callback);
     adapter->in_add_device = false;
     adapter->added = status == NDIS_STATUS_SUCCESS;
     TRACE_DONE(span, "%s", ndis_status_name(status));

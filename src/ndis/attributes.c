@@ -97,10 +97,12 @@ static NDIS_STATUS check_sriov(const struct ndis_capabilities *given)
 
         if (!given->sriov[which].Header.Size)
             continue;
-        if ((flags & both) == both)
-            return NDIS_STATUS_FAILURE;
-        if ((flags & NDIS_SRIOV_CAPS_PF_MINIPORT) && !given->nic_switch[which].Header.Size)
-            return NDIS_STATUS_FAILURE;
+        if ((flags & both) != both &&
+            (!(flags & NDIS_SRIOV_CAPS_PF_MINIPORT) || given->nic_switch[which].Header.Size))
+            continue;
+        nt_violation_in(NDIS_RULE(SRIOV_CAPABILITIES), "NdisMSetMiniportAttributes", "flags %x%s", flags,
+                        (flags & both) == both ? "" : " without NIC switch capabilities");
+        return NDIS_STATUS_FAILURE;
     }
     return NDIS_STATUS_SUCCESS;
 }
@@ -128,7 +130,7 @@ static void judge_switch(const NDIS_NIC_SWITCH_CAPABILITIES *c)
     else if (!power_of_two(c->MaxNumQueuePairsPerNonDefaultVPort))
         wrong = "MaxNumQueuePairsPerNonDefaultVPort is no power of two";
     if (wrong)
-        nt_violation("SWITCH_CAPABILITIES", "NDIS_NIC_SWITCH_CAPABILITIES: %s", wrong);
+        nt_violation(NDIS_RULE(SWITCH_CAPABILITIES), "NDIS_NIC_SWITCH_CAPABILITIES: %s", wrong);
 }
 
 static NDIS_STATUS set_hardware_assist(struct ndis_adapter *adapter, const void *given)
@@ -166,7 +168,7 @@ void ndis_capabilities_refresh(struct ndis_adapter *adapter, PNDIS_STATUS_INDICA
         ndis_unlock(&attributes->lock);
     }
     if (status != NDIS_STATUS_SUCCESS)
-        nt_violation("STATUS_INDICATION_BUFFER", "NIC switch capabilities indicated without a valid structure");
+        nt_violation(NDIS_RULE(STATUS_INDICATION_BUFFER), "NIC switch capabilities indicated without a valid structure");
 }
 
 /* ---- registration, general -------------------------------------------------------------------------------- */
@@ -295,10 +297,13 @@ static NDIS_STATUS set(struct ndis_adapter *adapter, const NDIS_OBJECT_HEADER *g
             row++;
         if (given->Revision < form->demands[row].revision || given->Size < form->demands[row].size)
             return NDIS_STATUS_BAD_VERSION;
-        if (!in_order(adapter, form->needs))
-            return NDIS_STATUS_FAILURE;
-        return form->set(adapter, given);
+        if (in_order(adapter, form->needs))
+            return form->set(adapter, given);
+        nt_violation_in(NDIS_RULE(ATTRIBUTES_ORDER), "NdisMSetMiniportAttributes", "type %02x is set out of order",
+                        given->Type);
+        return NDIS_STATUS_FAILURE;
     }
+    nt_violation_in(NDIS_RULE(ATTRIBUTES_HEADER), "NdisMSetMiniportAttributes", "type %02x is not known", given->Type);
     return NDIS_STATUS_FAILURE;
 }
 
@@ -313,7 +318,10 @@ NDIS_EXPORT NDIS_STATUS NdisMSetMiniportAttributes(NDIS_HANDLE NdisMiniportAdapt
         return NDIS_STATUS_FAILURE;
     TRACE_DOOR(span, "ndis", "NdisMSetMiniportAttributes", "type 0x%02x revision %u, %u bytes", given->Type,
                given->Revision, given->Size);
-    status = set(adapter, given);
+    status = nt_fault("NdisMSetMiniportAttributes") ? NDIS_STATUS_RESOURCES : set(adapter, given);
+    if (status == NDIS_STATUS_BAD_VERSION)
+        nt_violation(NDIS_RULE(ATTRIBUTES_HEADER), "type %02x, revision %u, size %u, or a structure it points to",
+                     given->Type, given->Revision, given->Size);
     if (status != NDIS_STATUS_SUCCESS)
         TRACE_REFUSE("ndis", "ATTRIBUTES ndis.md 5.11", "%s", ndis_status_name(status));
     TRACE_DONE(span, "%s", ndis_status_name(status));

@@ -26,6 +26,7 @@ void ndis_below_find(struct ndis_adapter *adapter)
     below->has_virtualization =
         find(adapter, &GUID_PCI_VIRTUALIZATION_INTERFACE, &below->virtualization, sizeof below->virtualization);
     below->has_vpci = find(adapter, &GUID_VPCI_INTERFACE_STANDARD, &below->vpci, sizeof below->vpci);
+    below->has_vbd = ndis_vbd_present(adapter);
 }
 
 static void drop(bool *has, PINTERFACE_DEREFERENCE dereference, PVOID context)

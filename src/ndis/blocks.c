@@ -7,11 +7,13 @@
 
 #include <pcivirt.h>
 
-static bool can_reach(struct ndis_adapter *adapter, const void *buffer, ULONG length)
+static bool can_reach(struct ndis_adapter *adapter, const char *routine, const void *buffer, ULONG length)
 {
     if (adapter->below.has_vpci && !atomic_load(&adapter->removed) && buffer && length &&
         length <= VPCI_MAX_READ_WRITE_BLOCK_SIZE)
         return true;
+    if (!adapter->below.has_vpci && ndis_is_pf(adapter))
+        nt_violation_in(NDIS_RULE(VF_ROUTINE_ON_PF), routine, "%s is called by a PF miniport", routine);
     TRACE_REFUSE("ndis", "CONFIG_BLOCK ndis.md 5.7", "%u bytes%s", length, adapter->below.has_vpci ? "" : ", not a VF");
     return false;
 }
@@ -31,7 +33,7 @@ NDIS_EXPORT NDIS_STATUS NdisMWriteConfigBlock(NDIS_HANDLE NdisMiniportHandle, UL
     if (!adapter)
         return NDIS_STATUS_FAILURE;
     TRACE_DOOR(span, "ndis", "NdisMWriteConfigBlock", "%u bytes of block %u", Length, BlockId);
-    if (can_reach(adapter, Buffer, Length)) {
+    if (can_reach(adapter, __func__, Buffer, Length)) {
         memcpy(copy, Buffer, Length);
         status = adapter->below.vpci.WriteVfConfigBlock(adapter->below.vpci.Context, BlockId, copy, Length);
     }
@@ -48,7 +50,7 @@ NDIS_EXPORT NDIS_STATUS NdisMReadConfigBlock(NDIS_HANDLE NdisMiniportHandle, ULO
     if (!adapter)
         return NDIS_STATUS_FAILURE;
     TRACE_DOOR(span, "ndis", "NdisMReadConfigBlock", "%u bytes of block %u", Length, BlockId);
-    if (can_reach(adapter, Buffer, Length))
+    if (can_reach(adapter, __func__, Buffer, Length))
         status = adapter->below.vpci.ReadVfConfigBlock(adapter->below.vpci.Context, BlockId, copy, Length);
     if (succeeded(status))
         memcpy(Buffer, copy, Length); /* a failed read leaves the caller's buffer alone */

@@ -26,7 +26,7 @@ NDIS_EXPORT ULONG NdisMSetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpa
     if (!adapter)
         return 0;
     TRACE_DOOR(span, "ndis", "NdisMSetBusData", "%u bytes at 0x%03x", Length, Offset);
-    if (can_reach(adapter, WhichSpace, Buffer, Length))
+    if (can_reach(adapter, WhichSpace, Buffer, Length) && !nt_fault("NdisMSetBusData"))
         done = adapter->below.bus.SetBusData(adapter->below.bus.Context, WhichSpace, Buffer, Offset, Length);
     TRACE_DONE(span, "%u", done);
     return done;
@@ -41,7 +41,7 @@ NDIS_EXPORT ULONG NdisMGetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpa
     if (!adapter)
         return 0;
     TRACE_DOOR(span, "ndis", "NdisMGetBusData", "%u bytes at 0x%03x", Length, Offset);
-    if (can_reach(adapter, WhichSpace, Buffer, Length))
+    if (can_reach(adapter, WhichSpace, Buffer, Length) && !nt_fault("NdisMGetBusData"))
         done = adapter->below.bus.GetBusData(adapter->below.bus.Context, WhichSpace, Buffer, Offset, Length);
     TRACE_DONE(span, "%u", done);
     return done;

@@ -5,23 +5,7 @@
  */
 #include <strings.h>
 
-#include "ndis/internal.h"
-
-#define CONFIGURATION_MAGIC 0x474e49444e494346ull
-#define LONGEST             256
-
-struct reading {
-    struct reading *next;
-    NDIS_CONFIGURATION_PARAMETER parameter;
-    WCHAR text[];
-};
-
-struct configuration {
-    ULONG64 magic;
-    struct ndis_partition *room;
-    struct reading *readings; /* live until the handle is closed */
-    char prefix[LONGEST];
-};
+#include "ndis/configuration.h"
 
 /* ---- the host's side -------------------------------------------------------------------------------------- */
 
@@ -109,7 +93,7 @@ void ndis_clear_keywords(struct nt_partition *partition)
 }
 
 /* The value of a keyword, copied; NULL when it is not set (or no memory). */
-static char *value_of(struct ndis_partition *room, const char *name)
+char *ndis_keyword_value(struct ndis_partition *room, const char *name)
 {
     struct ndis_keyword *found;
     char *value = NULL;
@@ -123,19 +107,26 @@ static char *value_of(struct ndis_partition *room, const char *name)
     return value;
 }
 
+char *ndis_keyword(struct nt_partition *partition, const char *keyword)
+{
+    struct ndis_partition *room = ndis_partition_of(partition);
+
+    return room ? ndis_keyword_value(room, keyword) : NULL;
+}
+
 /* ---- the driver's side ------------------------------------------------------------------------------------ */
 
-static struct configuration *configuration_checked(NDIS_HANDLE handle, const char *routine)
+struct configuration *ndis_configuration_checked(NDIS_HANDLE handle, const char *routine)
 {
     struct configuration *configuration = handle;
 
     if (configuration && configuration->magic == CONFIGURATION_MAGIC)
         return configuration;
-    nt_violation("BAD_CONFIGURATION_HANDLE", "%s: %p is no configuration handle", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_CONFIGURATION_HANDLE), routine, "%s: %p is no configuration handle", routine, handle);
     return NULL;
 }
 
-static struct configuration *make_configuration(struct ndis_partition *room, const char *prefix)
+struct configuration *ndis_make_configuration(struct ndis_partition *room, const char *prefix)
 {
     struct configuration *made = calloc(1, sizeof *made);
 
@@ -157,13 +148,15 @@ NDIS_EXPORT NDIS_STATUS NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT Confi
     if (!ndis_header_ok(ConfigObject, NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
                         NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1))
         return NDIS_STATUS_FAILURE;
-    *ConfigurationHandle = make_configuration(room, "");
+    if (nt_fault("NdisOpenConfigurationEx"))
+        return NDIS_STATUS_RESOURCES;
+    *ConfigurationHandle = ndis_make_configuration(room, "");
     return *ConfigurationHandle ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
 }
 
 NDIS_EXPORT VOID NdisCloseConfiguration(NDIS_HANDLE ConfigurationHandle)
 {
-    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisCloseConfiguration");
+    struct configuration *configuration = ndis_configuration_checked(ConfigurationHandle, "NdisCloseConfiguration");
     struct reading *next;
 
     if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisCloseConfiguration"))
@@ -178,11 +171,11 @@ NDIS_EXPORT VOID NdisCloseConfiguration(NDIS_HANDLE ConfigurationHandle)
 }
 
 /* Keywords are ASCII; anything else has no match. False: too long. */
-static bool to_name(const struct configuration *configuration, PNDIS_STRING given, char name[LONGEST])
+bool ndis_to_name(const struct configuration *configuration, PNDIS_STRING given, char name[NDIS_KEYWORD_MAX])
 {
     size_t start = strlen(configuration->prefix), length = given->Length / sizeof(WCHAR);
 
-    if (start + length >= LONGEST)
+    if (start + length >= NDIS_KEYWORD_MAX)
         return false;
     memcpy(name, configuration->prefix, start);
     for (size_t i = 0; i < length; i++)
@@ -194,15 +187,17 @@ static bool to_name(const struct configuration *configuration, PNDIS_STRING give
 NDIS_EXPORT VOID NdisOpenConfigurationKeyByName(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle,
                                                 PNDIS_STRING SubKeyName, PNDIS_HANDLE SubKeyHandle)
 {
-    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisOpenConfigurationKeyByName");
-    char prefix[LONGEST];
+    struct configuration *configuration =
+        ndis_configuration_checked(ConfigurationHandle, "NdisOpenConfigurationKeyByName");
+    char prefix[NDIS_KEYWORD_MAX];
 
     *Status = NDIS_STATUS_FAILURE;
     if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisOpenConfigurationKeyByName") ||
-        !to_name(configuration, SubKeyName, prefix) || strlen(prefix) + 2 > LONGEST)
+        !ndis_to_name(configuration, SubKeyName, prefix) || strlen(prefix) + 2 > NDIS_KEYWORD_MAX ||
+        nt_fault("NdisOpenConfigurationKeyByName"))
         return;
     strcat(prefix, "\\");
-    *SubKeyHandle = make_configuration(configuration->room, prefix);
+    *SubKeyHandle = ndis_make_configuration(configuration->room, prefix);
     *Status = *SubKeyHandle ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
 }
 
@@ -216,7 +211,7 @@ static bool to_integer(const char *value, int base, ULONG *integer)
 }
 
 /* UTF-8 to UTF-16 units in `to` (room for strlen(value) + 1); bytes written without the terminator. */
-static USHORT to_wide(const char *value, WCHAR *to)
+USHORT ndis_to_wide(const char *value, WCHAR *to)
 {
     size_t count = 0;
 
@@ -254,7 +249,7 @@ static struct reading *read_value(const char *value, NDIS_PARAMETER_TYPE type)
         return NULL;
     }
     reading->parameter.ParameterData.StringData.Buffer = reading->text;
-    reading->parameter.ParameterData.StringData.Length = to_wide(value, reading->text);
+    reading->parameter.ParameterData.StringData.Length = ndis_to_wide(value, reading->text);
     reading->parameter.ParameterData.StringData.MaximumLength =
         reading->parameter.ParameterData.StringData.Length + sizeof(WCHAR);
     return reading;
@@ -264,17 +259,18 @@ NDIS_EXPORT VOID NdisReadConfiguration(PNDIS_STATUS Status, PNDIS_CONFIGURATION_
                                        NDIS_HANDLE ConfigurationHandle, PNDIS_STRING Keyword,
                                        NDIS_PARAMETER_TYPE ParameterType)
 {
-    struct configuration *configuration = configuration_checked(ConfigurationHandle, "NdisReadConfiguration");
+    struct configuration *configuration = ndis_configuration_checked(ConfigurationHandle, "NdisReadConfiguration");
     struct reading *reading = NULL;
-    char name[LONGEST];
+    char name[NDIS_KEYWORD_MAX];
     char *value;
 
     *Status = NDIS_STATUS_FAILURE;
     *ParameterValue = NULL;
     if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisReadConfiguration") || !Keyword ||
-        ParameterType == NdisParameterBinary || !to_name(configuration, Keyword, name))
+        ParameterType == NdisParameterBinary || !ndis_to_name(configuration, Keyword, name) ||
+        nt_fault("NdisReadConfiguration"))
         return;
-    value = value_of(configuration->room, name);
+    value = ndis_keyword_value(configuration->room, name);
     if (value)
         reading = read_value(value, ParameterType);
     TRACE_NOTE("ndis", "NdisReadConfiguration: %s %s %s", name, value ? "=" : "is not set", value ? value : "");

@@ -45,7 +45,7 @@ NDIS_EXPORT VOID NdisQueueIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle, NDIS_IO_W
     if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisQueueIoWorkItem"))
         return;
     if (atomic_exchange(&work->queued, true)) {
-        nt_violation("WORK_ITEM_QUEUED_TWICE", "NdisQueueIoWorkItem: the item is queued already");
+        nt_violation(NT_RULE(WORK_ITEM_QUEUED_TWICE), "NdisQueueIoWorkItem: the item is queued already");
         return;
     }
     work->routine = Routine;
@@ -59,7 +59,7 @@ NDIS_EXPORT VOID NdisFreeIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle)
     struct work_item *work = NdisIoWorkItemHandle;
 
     if (atomic_load(&work->queued)) {
-        nt_violation("WORK_ITEM_FREED_QUEUED", "NdisFreeIoWorkItem: the item is queued; it is not freed");
+        nt_violation(NDIS_RULE(WORK_ITEM_FREED_QUEUED), "NdisFreeIoWorkItem: the item is queued; it is not freed");
         return;
     }
     ExFreePoolWithTag(work, WORK_ITEM_TAG);
@@ -110,7 +110,7 @@ NDIS_EXPORT VOID NdisFreeTimerObject(NDIS_HANDLE TimerObject)
     struct timer *timer = TimerObject;
 
     if (KeCancelTimer(&timer->timer))
-        nt_violation("TIMER_FREED_SET", "NdisFreeTimerObject: the timer is set");
+        nt_violation(NDIS_RULE(TIMER_FREED_SET), "NdisFreeTimerObject: the timer is set");
     ExFreePoolWithTag(timer, timer->tag);
 }
 

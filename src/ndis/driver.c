@@ -113,7 +113,7 @@ static struct ndis_driver *driver_checked(NDIS_HANDLE handle, const char *routin
 {
     if (ndis_driver_exists(ndis_partition_of(nt_current()), handle))
         return handle;
-    nt_violation("BAD_DRIVER_HANDLE", "%s: %p is no miniport driver handle", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_DRIVER_HANDLE), routine, "%s: %p is no miniport driver handle", routine, handle);
     return NULL;
 }
 
@@ -156,7 +156,7 @@ static VOID unload(PDRIVER_OBJECT object)
     TRACE_DONE(span, "done");
     driver = ndis_driver_of(object);
     if (driver) {
-        nt_violation("DRIVER_NOT_DEREGISTERED", "%s: MiniportUnload returned without NdisMDeregisterMiniportDriver",
+        nt_violation(NDIS_RULE(DRIVER_NOT_DEREGISTERED), "%s: MiniportUnload returned without NdisMDeregisterMiniportDriver",
                      nt_driver_name(object));
         drop_driver(driver);
     }
@@ -181,6 +181,11 @@ static NDIS_STATUS register_driver(PDRIVER_OBJECT object, NDIS_HANDLE context, c
     if (!driver)
         return NDIS_STATUS_RESOURCES;
     status = check(given, &driver->handlers, &driver->version);
+    if (status != NDIS_STATUS_SUCCESS)
+        nt_violation_in(NDIS_RULE(DRIVER_CHARACTERISTICS), "NdisMRegisterMiniportDriver",
+                        "type %02x, revision %u, size %u for NDIS %u.%u: %s", given->Header.Type,
+                        given->Header.Revision, given->Header.Size, given->MajorNdisVersion, given->MinorNdisVersion,
+                        ndis_status_name(status));
     driver->room = status == NDIS_STATUS_SUCCESS ? ndis_partition_hold(nt_driver_partition(object)) : NULL;
     if (!driver->room) {
         free(driver);
@@ -217,8 +222,10 @@ NDIS_EXPORT NDIS_STATUS NdisMRegisterMiniportDriver(PDRIVER_OBJECT DriverObject,
         return NDIS_STATUS_FAILURE;
     TRACE_DOOR(span, "ndis", "NdisMRegisterMiniportDriver", "%s, NDIS %u.%u", nt_driver_name(DriverObject),
                MiniportDriverCharacteristics->MajorNdisVersion, MiniportDriverCharacteristics->MinorNdisVersion);
-    status =
-        register_driver(DriverObject, MiniportDriverContext, MiniportDriverCharacteristics, NdisMiniportDriverHandle);
+    status = nt_fault("NdisMRegisterMiniportDriver")
+                 ? NDIS_STATUS_RESOURCES
+                 : register_driver(DriverObject, MiniportDriverContext, MiniportDriverCharacteristics,
+                                   NdisMiniportDriverHandle);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     return status;
 }
@@ -245,7 +252,7 @@ NDIS_EXPORT VOID NdisMDeregisterMiniportDriver(NDIS_HANDLE NdisMiniportDriverHan
     if (!driver)
         return;
     if (has_adapter_of(driver)) {
-        nt_violation("DRIVER_HAS_ADAPTERS", "NdisMDeregisterMiniportDriver while an adapter of the driver exists");
+        nt_violation(NDIS_RULE(DRIVER_HAS_ADAPTERS), "NdisMDeregisterMiniportDriver while an adapter of the driver exists");
         return;
     }
     drop_driver(driver);
@@ -258,7 +265,7 @@ NDIS_EXPORT NDIS_STATUS NdisSetOptionalHandlers(NDIS_HANDLE NdisHandle, PNDIS_DR
     if (!nt_irql_at_most(PASSIVE_LEVEL, "NdisSetOptionalHandlers") || !OptionalHandlers)
         return NDIS_STATUS_FAILURE;
     driver = driver_checked(NdisHandle, "NdisSetOptionalHandlers");
-    if (!driver || !driver->takes_options)
+    if (!driver || !driver->takes_options || nt_fault("NdisSetOptionalHandlers"))
         return NDIS_STATUS_FAILURE;
     if (((const NDIS_OBJECT_HEADER *)OptionalHandlers)->Type != NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS)
         return NDIS_STATUS_NOT_SUPPORTED;

@@ -43,6 +43,15 @@ struct new_filter {
     struct ndis_filter *filter; /* NULL: an existing one is modified */
 };
 
+/* NDIS numbers a new filter; a raw request brings its own number. */
+static bool is_new(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, const NDIS_RECEIVE_FILTER_PARAMETERS *given)
+{
+    bool numbered = given->FilterId != NDIS_DEFAULT_RECEIVE_FILTER_ID;
+
+    return ndis_oid_is_raw(request) ? numbered && !ndis_ids_get(&adapter->nic_switch.filters, given->FilterId)
+                                    : !numbered;
+}
+
 NDIS_STATUS ndis_prepare_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 {
     NDIS_RECEIVE_FILTER_PARAMETERS *block = ndis_oid_buffer(request);
@@ -51,14 +60,14 @@ NDIS_STATUS ndis_prepare_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQU
     NDIS_STATUS status;
 
     memcpy(&given, block, sizeof given);
-    status = check_filter(adapter, request, &given);
+    status = ndis_oid_is_raw(request) ? NDIS_STATUS_SUCCESS : check_filter(adapter, request, &given);
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     record = calloc(1, sizeof *record);
     if (!record)
         return NDIS_STATUS_RESOURCES;
     record->id = given.FilterId;
-    if (given.FilterId == NDIS_DEFAULT_RECEIVE_FILTER_ID) {
+    if (is_new(adapter, request, &given)) {
         record->filter = calloc(1, sizeof *record->filter);
         if (!record->filter) {
             free(record);
@@ -66,8 +75,8 @@ NDIS_STATUS ndis_prepare_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQU
         }
         record->filter->owner = ndis_slot_of(request)->binding;
         record->filter->vport = given.VPortId;
-        record->id = ndis_ids_first_free(&adapter->nic_switch.filters, 1);
-        block->FilterId = record->id;
+        if (!ndis_oid_is_raw(request))
+            block->FilterId = record->id = ndis_ids_first_free(&adapter->nic_switch.filters, 1);
     }
     ndis_slot_of(request)->record = record;
     return NDIS_STATUS_SUCCESS;
@@ -95,7 +104,8 @@ NDIS_STATUS ndis_done_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST
             count(sw, record->filter->vport, 1);
         ndis_unlock(&sw->lock);
         if (status != NDIS_STATUS_SUCCESS) {
-            block->FilterId = NDIS_DEFAULT_RECEIVE_FILTER_ID;
+            if (!ndis_oid_is_raw(request))
+                block->FilterId = NDIS_DEFAULT_RECEIVE_FILTER_ID;
             free(record->filter);
         }
     }
@@ -110,8 +120,8 @@ NDIS_STATUS ndis_prepare_clear_filter(struct ndis_adapter *adapter, PNDIS_OID_RE
     ULONG *kept;
 
     if (!filter)
-        return NDIS_STATUS_FILE_NOT_FOUND;
-    if (filter->owner != ndis_slot_of(request)->binding)
+        return ndis_oid_is_raw(request) ? NDIS_STATUS_SUCCESS : NDIS_STATUS_FILE_NOT_FOUND;
+    if (!ndis_oid_is_raw(request) && filter->owner != ndis_slot_of(request)->binding)
         return NDIS_STATUS_INVALID_PARAMETER;
     kept = malloc(sizeof *kept);
     if (!kept)
@@ -126,7 +136,7 @@ NDIS_STATUS ndis_done_clear_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUE
     struct ndis_switch *sw = &adapter->nic_switch;
     ULONG *id = ndis_slot_of(request)->record;
 
-    if (status == NDIS_STATUS_SUCCESS) {
+    if (status == NDIS_STATUS_SUCCESS && id) {
         ndis_lock(&sw->lock);
         count(sw, ((struct ndis_filter *)ndis_ids_get(&sw->filters, *id))->vport, -1);
         ndis_ids_clear(&sw->filters, *id);
@@ -148,9 +158,12 @@ NDIS_STATUS ndis_prepare_move_filter(struct ndis_adapter *adapter, PNDIS_OID_REQ
     struct ndis_filter *filter = ndis_ids_get(&sw->filters, given->FilterId);
     struct move *move;
 
-    if (!filter || filter->owner != ndis_slot_of(request)->binding || filter->vport != given->SourceVPortId ||
-        (given->DestVPortId != NDIS_DEFAULT_VPORT_ID && !ndis_vport_get(sw, given->DestVPortId)) ||
-        given->SourceQueueId != NDIS_DEFAULT_RECEIVE_QUEUE_ID || given->DestQueueId != NDIS_DEFAULT_RECEIVE_QUEUE_ID)
+    if (ndis_oid_is_raw(request) && !filter)
+        return NDIS_STATUS_SUCCESS;
+    if (!ndis_oid_is_raw(request) &&
+        (!filter || filter->owner != ndis_slot_of(request)->binding || filter->vport != given->SourceVPortId ||
+         (given->DestVPortId != NDIS_DEFAULT_VPORT_ID && !ndis_vport_get(sw, given->DestVPortId)) ||
+         given->SourceQueueId != NDIS_DEFAULT_RECEIVE_QUEUE_ID || given->DestQueueId != NDIS_DEFAULT_RECEIVE_QUEUE_ID))
         return NDIS_STATUS_INVALID_PARAMETER;
     move = malloc(sizeof *move);
     if (!move)
@@ -165,7 +178,7 @@ NDIS_STATUS ndis_done_move_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUES
     struct ndis_switch *sw = &adapter->nic_switch;
     struct move *move = ndis_slot_of(request)->record;
 
-    if (status == NDIS_STATUS_SUCCESS) {
+    if (status == NDIS_STATUS_SUCCESS && move) {
         ndis_lock(&sw->lock);
         count(sw, move->filter->vport, -1);
         move->filter->vport = move->destination;

@@ -18,7 +18,7 @@ NDIS_EXPORT NDIS_STATUS NdisGetHypervisorInfo(PNDIS_HYPERVISOR_INFO HypervisorIn
     struct nt_partition *partition = nt_current();
     enum nt_role role = partition ? nt_partition_role(partition) : NT_BARE;
 
-    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisGetHypervisorInfo"))
+    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisGetHypervisorInfo") || nt_fault("NdisGetHypervisorInfo"))
         return NDIS_STATUS_FAILURE;
     if (!HypervisorInfo || HypervisorInfo->Header.Type != NDIS_OBJECT_TYPE_DEFAULT ||
         HypervisorInfo->Header.Revision < NDIS_HYPERVISOR_INFO_REVISION_1)

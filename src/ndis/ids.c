@@ -28,6 +28,8 @@ static bool grow(struct ndis_ids *ids, ULONG id)
 
 bool ndis_ids_set(struct ndis_ids *ids, ULONG id, void *object)
 {
+    if (id > NDIS_LARGEST_ID)
+        return false;
     if (id >= ids->capacity && !grow(ids, id))
         return false;
     assert(!ids->objects[id]);

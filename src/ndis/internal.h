@@ -18,42 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ndis/contract.h"
+#include "ndis/guard.h"
+#include "ndis/hardware.h"
 #include "ndis/ndis_room.h"
+#include "ndis/requests.h"
+#include "ndis/wait.h"
 
 #include <vpci.h>
 
+/* How long NDIS waits by default for what a miniport has to complete, on the partition's clock. */
+#define NDIS_PATIENCE_MS 30000
+
 /* What drivers link against. */
 #define NDIS_EXPORT __attribute__((visibility("default")))
-
-/* ---- small locks ------------------------------------------------------------------------------------------ */
-
-struct ndis_lock {
-    atomic_bool held;
-};
-
-static inline void ndis_lock(struct ndis_lock *lock)
-{
-    for (unsigned spins = 0; atomic_exchange_explicit(&lock->held, true, memory_order_acquire); spins++)
-        if (spins % 64 == 63)
-            sched_yield();
-}
-
-static inline void ndis_unlock(struct ndis_lock *lock)
-{
-    atomic_store_explicit(&lock->held, false, memory_order_release);
-}
-
-/* A place to wait at PASSIVE_LEVEL. The condition itself lies elsewhere, in atomics. */
-struct ndis_gate {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-};
-
-void ndis_gate_init(struct ndis_gate *gate);
-void ndis_gate_destroy(struct ndis_gate *gate);
-void ndis_gate_wake(struct ndis_gate *gate);
-/* Waits until check(object); false when `seconds` (0 = for ever) of real time passed first. */
-bool ndis_gate_wait(struct ndis_gate *gate, bool (*check)(const void *object), const void *object, unsigned seconds);
 
 /* ---- partition -------------------------------------------------------------------------------------------- */
 
@@ -114,10 +92,14 @@ struct ndis_below {
     PCI_VIRTUALIZATION_INTERFACE virtualization;
     VPCI_INTERFACE_STANDARD vpci;
     bool has_bus, has_virtualization, has_vpci;
+    bool has_vbd; /* ... and a virtual bus driver has the VFs */
 };
 
 void ndis_below_find(struct ndis_adapter *adapter);
 void ndis_below_drop(struct ndis_adapter *adapter);
+bool ndis_vbd_present(struct ndis_adapter *adapter);
+/* Whether a wrapper has PCI_VIRTUALIZATION_INTERFACE to call. That a VBD has it instead is reported, NDISM_WITH_VBD. */
+bool ndis_has_virtualization(struct ndis_adapter *adapter, const char *routine);
 
 /* ---- attributes ------------------------------------------------------------------------------------------- */
 
@@ -161,7 +143,8 @@ struct ndis_ids {
 };
 
 void *ndis_ids_get(const struct ndis_ids *ids, ULONG id);
-bool ndis_ids_set(struct ndis_ids *ids, ULONG id, void *object); /* false: no memory. Takes the id. */
+#define NDIS_LARGEST_ID 0x1ffff /* twice what 65,535 VFs need; a raw request may name any number */
+bool ndis_ids_set(struct ndis_ids *ids, ULONG id, void *object); /* false: no memory, too large. Takes the id. */
 void ndis_ids_clear(struct ndis_ids *ids, ULONG id);             /* gives the id back, frees the object */
 ULONG ndis_ids_first_free(struct ndis_ids *ids, ULONG from);     /* `from` is the same in every call */
 void ndis_ids_empty(struct ndis_ids *ids);                       /* frees everything */
@@ -200,106 +183,6 @@ bool ndis_switch_is_empty(struct ndis_adapter *adapter);
 bool ndis_vf_is_allocated(struct ndis_adapter *adapter, NDIS_SRIOV_FUNCTION_ID vf);
 /* Where a VPort lives, the default one included; NULL when unknown. Under switch.lock. */
 struct ndis_vport *ndis_vport_get(struct ndis_switch *sw, ULONG id);
-
-/* ---- OIDs ------------------------------------------------------------------------------------------------- */
-
-enum {
-    OID_Q = 1,
-    OID_S = 2,
-    OID_M = 4,
-};
-
-enum {
-    OID_NDIS_ONLY = 1,    /* an overlying driver may not send it */
-    OID_NEEDS_PF = 2,     /* SR-IOV enabled PF, else NOT_SUPPORTED */
-    OID_NEEDS_VF = 4,     /* a VF, else NOT_SUPPORTED */
-    OID_NEEDS_SWITCH = 8, /* a created switch, else INVALID_PARAMETER (ndis.md 7.13, 9.7) */
-};
-
-enum ndis_detail { DETAIL_NONE, DETAIL_SPACE, DETAIL_BLOCK, DETAIL_VF, DETAIL_MASK, DETAIL_BAR, DETAIL_VPORT };
-
-struct ndis_oid {
-    NDIS_OID oid;
-    const char *name;
-    UCHAR sent;     /* OID_Q|S|M: request types that go to the miniport */
-    UCHAR answered; /* ... that NDIS answers itself */
-    UCHAR flags;
-    UCHAR detail;   /* what a trace line says of it */
-    USHORT minimum; /* bytes through the last member; a shorter buffer never gets further */
-    USHORT needed;  /* what BytesNeeded then says */
-    NDIS_STATUS (*answer)(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
-    /* By the owner of the adapter, before the miniport sees the request; not SUCCESS: it never does. */
-    NDIS_STATUS (*prepare)(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
-    /* After the miniport, when prepare succeeded, whatever the status was. May turn a success into a failure. */
-    NDIS_STATUS (*done)(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status);
-};
-
-const struct ndis_oid *ndis_oid_find(NDIS_OID oid); /* a general row when NDIS does not know it */
-const char *ndis_oid_describe(const struct ndis_oid *row, const NDIS_OID_REQUEST *request, char *text, size_t size);
-
-/* What NDIS keeps in NDIS_OID_REQUEST.NdisReserved while it has the request. */
-struct ndis_slot {
-    PNDIS_OID_REQUEST next;
-    struct ndis_binding *binding;
-    const struct ndis_oid *row;
-    _Atomic uint64_t word; /* enum slot state << 32 | status */
-    uint64_t span;
-    void *record; /* made by prepare, taken or freed by done */
-} __attribute__((may_alias));
-
-static_assert(sizeof(struct ndis_slot) <= sizeof(((PNDIS_OID_REQUEST)0)->NdisReserved), "slot");
-
-static inline struct ndis_slot *ndis_slot_of(PNDIS_OID_REQUEST request)
-{
-    return (struct ndis_slot *)(void *)request->NdisReserved;
-}
-
-/* The three arms of a request seen as one. */
-static inline void *ndis_oid_buffer(const NDIS_OID_REQUEST *request)
-{
-    return request->DATA.QUERY_INFORMATION.InformationBuffer;
-}
-ULONG ndis_oid_capacity(const NDIS_OID_REQUEST *request);                /* of the information buffer */
-ULONG ndis_oid_output(const NDIS_OID_REQUEST *request);                  /* what may be written */
-NDIS_STATUS ndis_oid_too_short(PNDIS_OID_REQUEST request, ULONG needed); /* INVALID_LENGTH and BytesNeeded */
-void ndis_oid_wrote(PNDIS_OID_REQUEST request, ULONG bytes);
-/* byte-count rules of ndis.md 1.3; `oid` is its name */
-void ndis_oid_counts(PNDIS_OID_REQUEST request, const char *oid, NDIS_STATUS status);
-bool ndis_header_ok(const void *object, UCHAR type, USHORT minimum);
-
-struct ndis_queue {
-    _Atomic uintptr_t owner; /* request in flight | QUEUED; 0 = idle */
-    struct ndis_lock lock;   /* head, tail */
-    PNDIS_OID_REQUEST head, tail;
-    _Atomic NDIS_STATUS closed; /* what new requests get; SUCCESS = open */
-    atomic_bool draining;
-    struct ndis_gate idle;
-    _Atomic(void *) current_id; /* RequestId and binding of the request in flight, for cancel */
-    _Atomic(struct ndis_binding *) current_binding;
-};
-
-struct ndis_binding {
-    ULONG64 magic;
-    struct ndis_binding *next;
-    struct ndis_adapter *adapter;
-    struct ndis_overlying driver;
-    void *context;
-    bool own;             /* NDIS itself */
-    unsigned indications; /* status callbacks in progress; under adapter.bindings_lock */
-};
-
-NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request);
-/* Sends a request of NDIS's own and waits. PASSIVE_LEVEL. */
-NDIS_STATUS ndis_issue(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
-void ndis_request_init(PNDIS_OID_REQUEST request, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULONG length);
-void ndis_oids_open(struct ndis_adapter *adapter);
-void ndis_oids_close(struct ndis_adapter *adapter, NDIS_STATUS status);
-/* Ends queued requests (not the one in flight) with a status. */
-void ndis_oids_flush(struct ndis_adapter *adapter, NDIS_STATUS status);
-/* Waits for the adapter to be idle; false when the miniport still holds a request after `seconds`. */
-bool ndis_oids_drain(struct ndis_adapter *adapter, unsigned seconds);
-/* Takes the request in flight from the miniport and ends it: reported, the miniport broke its contract. */
-void ndis_oids_abandon(struct ndis_adapter *adapter, NDIS_STATUS status);
 
 /* ---- invalidation ----------------------------------------------------------------------------------------- */
 
@@ -341,12 +224,23 @@ struct ndis_transition {
     _Atomic NDIS_STATUS status;
 };
 
+/* What the contracts remember between the parts of a request, and between requests (verify.c). */
+struct ndis_checks {
+    bool was_enabled;  /* VF Enable before OID_NIC_SWITCH_CREATE_SWITCH */
+    bool made_enabled; /* that request set it */
+    /* The last call of this request for a VF's configuration space, when it transferred too little; else 0. */
+    _Atomic uint64_t vf_data;
+};
+
+#define NDIS_VF_DATA_SHORT(vf) (UINT64_C(1) << 32 | (vf))
+
 struct ndis_adapter {
     atomic_uint references; /* the device, each binding */
     atomic_uint work;       /* work items and completions under way */
     struct ndis_driver *driver;
     struct ndis_partition *room;
     PDEVICE_OBJECT pdo, fdo, lower;
+    PCM_RESOURCE_LIST resources, translated; /* of IRP_MN_START_DEVICE, copied */
     ULONG number;
     LUID luid; /* of the PF while it is initialised */
     _Atomic(enum ndis_state) state;
@@ -355,11 +249,23 @@ struct ndis_adapter {
     NDIS_HANDLE context;     /* MiniportAdapterContext */
     NDIS_HANDLE add_context; /* MiniportAddDeviceContext */
     bool added;              /* MiniportAddDevice succeeded */
+    bool asleep;             /* device power state below D0 */
+    bool paused_for_sleep;
+    atomic_bool wants_reset; /* by NdisMResetMiniport, under way */
     _Atomic USHORT enabled_vfs;
     struct ndis_below below;
+    struct ndis_lock claims_lock;
+    struct ndis_claim *claims;
+    _Atomic(struct ndis_interrupt *) interrupt;
+    struct ndis_msix msix;
     struct ndis_attributes attributes;
     struct ndis_switch nic_switch;
     struct ndis_queue oids;
+    struct ndis_hold hold;
+    struct ndis_direct direct;
+    _Atomic(struct ndis_waited *) spare;     /* memory for a request that is waited for */
+    _Atomic(struct ndis_waited *) abandoned; /* ... that the miniport never gave back */
+    atomic_uint patience;                    /* ms of the partition's clock; 0 = for ever */
     struct ndis_binding own;
     struct ndis_lock bindings_lock;
     struct ndis_binding *bindings;
@@ -367,7 +273,18 @@ struct ndis_adapter {
     struct ndis_transition pause, restart, reset;
     struct ndis_listener listener;
     struct ndis_invalidate invalidate;
+    struct ndis_guard guard;
+    struct ndis_checks checks;
 };
+
+/* A handler of the miniport runs on this thread from begin to nt_callback_end (nt/contract.h). */
+void ndis_call_begin(struct nt_callback *callback, struct ndis_adapter *adapter, const char *handler,
+                     const char *request);
+
+static inline struct ndis_adapter *ndis_adapter_at(PDEVICE_OBJECT fdo)
+{
+    return *(struct ndis_adapter **)fdo->DeviceExtension;
+}
 
 /* The adapter a miniport's handle names; NULL and BAD_ADAPTER_HANDLE when it names none. */
 struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routine);
@@ -388,7 +305,12 @@ void ndis_adapter_unlist(struct ndis_adapter *adapter); /* ... no longer */
 NTSTATUS ndis_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LIST resources);
 void ndis_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action);
 void ndis_surprise_removed(struct ndis_adapter *adapter);
+void ndis_notify(struct ndis_adapter *adapter, NDIS_DEVICE_PNP_EVENT event, void *buffer, ULONG length);
+bool ndis_status_exists(NDIS_STATUS status); /* one that NDIS or the executive has a name for */
 NTSTATUS ndis_nt_status(NDIS_STATUS status); /* never a success for what is not NDIS_STATUS_SUCCESS */
+
+/* Frees the memory of waited requests, with the adapter. */
+void ndis_waited_free(struct ndis_adapter *adapter);
 
 void ndis_indicate(struct ndis_adapter *adapter, PNDIS_STATUS_INDICATION indication);
 

@@ -66,10 +66,9 @@ static void pump(struct ndis_adapter *adapter)
     while (more && atomic_fetch_sub(&in->turns, 1) > 1);
     if (more)
         return;
-    pthread_mutex_lock(&in->gate.mutex);
+    ndis_gate_begin(&in->gate);
     atomic_store(&in->ended, true);
-    pthread_cond_broadcast(&in->gate.changed);
-    pthread_mutex_unlock(&in->gate.mutex);
+    ndis_gate_end(&in->gate);
 }
 
 static NTSTATUS completed(PDEVICE_OBJECT device, PIRP irp, PVOID context)

@@ -5,9 +5,6 @@
  */
 #include "ndis/internal.h"
 
-/* How long a graceful stop waits for a miniport that still holds a request before it goes on without it. */
-#define DRAIN_SECONDS 10
-
 static const char *name_of(struct ndis_adapter *adapter)
 {
     return nt_driver_name(adapter->driver->object);
@@ -28,13 +25,20 @@ static void expect(struct ndis_transition *transition)
     atomic_store(&transition->expected, true);
 }
 
-static NDIS_STATUS result(struct ndis_adapter *adapter, struct ndis_transition *transition, NDIS_STATUS returned)
+/* What the call ended with. One that is never completed is reported and taken for failed. */
+static NDIS_STATUS result(struct ndis_adapter *adapter, struct ndis_transition *transition, const char *routine,
+                          const struct vfp_rule *never, NDIS_STATUS returned)
 {
     if (returned != NDIS_STATUS_PENDING) {
         atomic_store(&transition->expected, false);
         return returned;
     }
-    ndis_gate_wait(&adapter->gate, is_finished, transition, 0);
+    while (!ndis_gate_wait(&adapter->gate, is_finished, transition, atomic_load(&adapter->patience)))
+        if (atomic_exchange(&transition->expected, false)) {
+            nt_violation_in(never, routine, "%s: %s returned NDIS_STATUS_PENDING and was not completed in %u ms",
+                            name_of(adapter), routine, atomic_load(&adapter->patience));
+            return NDIS_STATUS_FAILURE;
+        }
     return atomic_load(&transition->status);
 }
 
@@ -42,12 +46,13 @@ static void finish(struct ndis_adapter *adapter, struct ndis_transition *transit
                    NDIS_STATUS status)
 {
     if (!atomic_exchange(&transition->expected, false)) {
-        nt_violation("COMPLETION_NOT_PENDING", "%s without a pending call", routine);
+        nt_violation_in(NDIS_RULE(COMPLETION_NOT_PENDING), routine, "%s without a pending call", routine);
         return;
     }
+    ndis_gate_begin(&adapter->gate);
     atomic_store(&transition->status, status);
     atomic_store(&transition->finished, true);
-    ndis_gate_wake(&adapter->gate);
+    ndis_gate_end(&adapter->gate);
 }
 
 NDIS_EXPORT VOID NdisMPauseComplete(NDIS_HANDLE MiniportAdapterHandle)
@@ -77,9 +82,10 @@ NDIS_EXPORT VOID NdisMResetComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STAT
 
 /* ---- events ----------------------------------------------------------------------------------------------- */
 
-static void notify(struct ndis_adapter *adapter, NDIS_DEVICE_PNP_EVENT event, void *buffer, ULONG length)
+void ndis_notify(struct ndis_adapter *adapter, NDIS_DEVICE_PNP_EVENT event, void *buffer, ULONG length)
 {
     NET_DEVICE_PNP_EVENT block = {0};
+    struct nt_callback callback;
 
     block.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
     block.Header.Revision = NET_DEVICE_PNP_EVENT_REVISION_1;
@@ -88,7 +94,9 @@ static void notify(struct ndis_adapter *adapter, NDIS_DEVICE_PNP_EVENT event, vo
     block.InformationBuffer = buffer;
     block.InformationBufferLength = length;
     TRACE_DOOR(span, "ndis", "MiniportDevicePnPEventNotify", "event %u", event);
+    ndis_call_begin(&callback, adapter, "MiniportDevicePnPEventNotify", NULL);
     adapter->driver->handlers.DevicePnPEventNotifyHandler(adapter->context, &block);
+    nt_callback_end(&callback);
     TRACE_DONE(span, "done");
 }
 
@@ -97,7 +105,8 @@ static void notify(struct ndis_adapter *adapter, NDIS_DEVICE_PNP_EVENT event, vo
 NDIS_STATUS ndis_pause(struct ndis_adapter *adapter)
 {
     NDIS_MINIPORT_PAUSE_PARAMETERS parameters = {0};
-    NDIS_STATUS status;
+    NDIS_STATUS returned, status;
+    struct nt_callback callback;
 
     if (ndis_adapter_state(adapter) != NDIS_RUNNING)
         return NDIS_STATUS_INVALID_STATE;
@@ -108,11 +117,14 @@ NDIS_STATUS ndis_pause(struct ndis_adapter *adapter)
     atomic_store(&adapter->state, NDIS_PAUSING);
     expect(&adapter->pause);
     TRACE_DOOR(span, "ndis", "MiniportPause", "%s", name_of(adapter));
-    status = result(adapter, &adapter->pause, adapter->driver->handlers.PauseHandler(adapter->context, &parameters));
+    ndis_call_begin(&callback, adapter, "MiniportPause", NULL);
+    returned = adapter->driver->handlers.PauseHandler(adapter->context, &parameters);
+    status = result(adapter, &adapter->pause, "MiniportPause", NDIS_RULE(PAUSE_NEVER_COMPLETED), returned);
     TRACE_DONE(span, "%s", ndis_status_name(status));
-    if (status != NDIS_STATUS_SUCCESS)
-        nt_violation("PAUSE_FAILED", "%s: MiniportPause may not fail, but: %s", name_of(adapter),
+    if (status != NDIS_STATUS_SUCCESS && returned != NDIS_STATUS_PENDING)
+        nt_violation(NDIS_RULE(PAUSE_FAILED), "%s: MiniportPause may not fail, but: %s", name_of(adapter),
                      ndis_status_name(status));
+    nt_callback_end(&callback);
     atomic_store(&adapter->state, NDIS_PAUSED);
     return NDIS_STATUS_SUCCESS;
 }
@@ -120,7 +132,8 @@ NDIS_STATUS ndis_pause(struct ndis_adapter *adapter)
 NDIS_STATUS ndis_restart(struct ndis_adapter *adapter)
 {
     NDIS_MINIPORT_RESTART_PARAMETERS parameters = {0};
-    NDIS_STATUS status;
+    struct nt_callback callback;
+    NDIS_STATUS returned, status;
 
     if (ndis_adapter_state(adapter) != NDIS_PAUSED || atomic_load(&adapter->removed))
         return NDIS_STATUS_INVALID_STATE;
@@ -130,8 +143,10 @@ NDIS_STATUS ndis_restart(struct ndis_adapter *adapter)
     atomic_store(&adapter->state, NDIS_RESTARTING);
     expect(&adapter->restart);
     TRACE_DOOR(span, "ndis", "MiniportRestart", "%s", name_of(adapter));
-    status =
-        result(adapter, &adapter->restart, adapter->driver->handlers.RestartHandler(adapter->context, &parameters));
+    ndis_call_begin(&callback, adapter, "MiniportRestart", NULL);
+    returned = adapter->driver->handlers.RestartHandler(adapter->context, &parameters);
+    status = result(adapter, &adapter->restart, "MiniportRestart", NDIS_RULE(RESTART_NEVER_COMPLETED), returned);
+    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     atomic_store(&adapter->state, status == NDIS_STATUS_SUCCESS ? NDIS_RUNNING : NDIS_PAUSED);
     return status;
@@ -139,10 +154,22 @@ NDIS_STATUS ndis_restart(struct ndis_adapter *adapter)
 
 /* ---- initialize ------------------------------------------------------------------------------------------- */
 
+/* The miniport has let go of its adapter: what it forgot is reported. */
+static void ended(struct ndis_adapter *adapter, const char *handler)
+{
+    struct nt_callback callback;
+
+    ndis_call_begin(&callback, adapter, handler, NULL);
+    ndis_verify_halted(adapter, handler);
+    ndis_claims_end(adapter, handler);
+    nt_callback_end(&callback);
+}
+
 static NDIS_STATUS call_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LIST resources)
 {
     NDIS_MINIPORT_INIT_PARAMETERS parameters = {0};
     struct ndis_driver *driver = adapter->driver;
+    struct nt_callback callback;
     NDIS_STATUS status;
 
     parameters.Header.Type = NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS;
@@ -154,21 +181,31 @@ static NDIS_STATUS call_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LI
     parameters.IfIndex = adapter->number;
     parameters.NetLuid.Value = adapter->number;
     TRACE_DOOR(span, "ndis", "MiniportInitializeEx", "%s", nt_driver_name(driver->object));
+    ndis_call_begin(&callback, adapter, "MiniportInitializeEx", NULL);
     status = driver->handlers.InitializeHandlerEx(adapter, driver->context, &parameters);
+    if (status == NDIS_STATUS_PENDING)
+        nt_violation(NDIS_RULE(INITIALIZE_STATUS), "MiniportInitializeEx returned PENDING");
+    if (status == NDIS_STATUS_SUCCESS && !adapter->attributes.general)
+        nt_violation(NDIS_RULE(GENERAL_ATTRIBUTES_MISSING),
+                     "MiniportInitializeEx succeeded without general attributes");
+    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
+    if (status != NDIS_STATUS_SUCCESS)
+        ended(adapter, "MiniportInitializeEx");
     if (status != NDIS_STATUS_SUCCESS || adapter->attributes.general)
         return status;
-    nt_violation("GENERAL_ATTRIBUTES_MISSING", "%s: MiniportInitializeEx succeeded without general attributes",
-                 nt_driver_name(driver->object));
     driver->handlers.HaltHandlerEx(adapter->context, NdisHaltDeviceInitializationFailed);
+    ended(adapter, "MiniportHaltEx");
     return NDIS_STATUS_FAILURE;
 }
 
 static void back_to_halted(struct ndis_adapter *adapter)
 {
     ndis_below_drop(adapter);
+    ndis_msix_drop(adapter);
     ndis_attributes_clear(adapter);
     adapter->context = NULL;
+    adapter->asleep = adapter->paused_for_sleep = false;
     atomic_store(&adapter->enabled_vfs, 0);
     atomic_store(&adapter->state, NDIS_HALTED);
 }
@@ -191,10 +228,12 @@ NTSTATUS ndis_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LIST resourc
     }
     atomic_store(&adapter->state, NDIS_PAUSED);
     ndis_oids_open(adapter);
-    notify(adapter, NdisDevicePnPEventPowerProfileChanged, &mains, sizeof mains);
+    ndis_notify(adapter, NdisDevicePnPEventPowerProfileChanged, &mains, sizeof mains);
     ndis_invalidate_arm(adapter);
-    ndis_restart(adapter); /* a failure leaves it Paused: still started (ndis.md 6) */
-    return STATUS_SUCCESS;
+    status = ndis_restart(adapter);
+    if (status != NDIS_STATUS_SUCCESS)
+        TRACE_NOTE("ndis", "MiniportRestart: %s; the adapter is started and stays Paused", ndis_status_name(status));
+    return STATUS_SUCCESS; /* ndis.md 6 */
 }
 
 /* ---- halt ------------------------------------------------------------------------------------------------- */
@@ -212,22 +251,30 @@ static void give_up_switch(struct ndis_adapter *adapter)
 void ndis_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action)
 {
     NDIS_STATUS late = atomic_load(&adapter->removed) ? NDIS_STATUS_NOT_ACCEPTED : NDIS_STATUS_REQUEST_ABORTED;
+    struct nt_callback callback;
 
     if (ndis_adapter_state(adapter) == NDIS_HALTED)
         return;
+    ndis_hold_stop(adapter, late);
     ndis_invalidate_stop(adapter);
     give_up_switch(adapter);
     ndis_pause(adapter);
     ndis_oids_close(adapter, atomic_load(&adapter->removed) ? NDIS_STATUS_NOT_ACCEPTED : NDIS_STATUS_CLOSING);
     /* After removal the miniport may still end what it holds from MiniportHaltEx. */
-    if (!atomic_load(&adapter->removed))
-        ndis_oids_drain(adapter, DRAIN_SECONDS);
+    if (!atomic_load(&adapter->removed)) {
+        ndis_oids_drain(adapter, atomic_load(&adapter->patience));
+        ndis_direct_drain(adapter, atomic_load(&adapter->patience));
+    }
     TRACE_DOOR(span, "ndis", "MiniportHaltEx", "%s, action %u", name_of(adapter), action);
+    ndis_call_begin(&callback, adapter, "MiniportHaltEx", NULL);
     adapter->driver->handlers.HaltHandlerEx(adapter->context, action);
+    ended(adapter, "MiniportHaltEx");
+    nt_callback_end(&callback);
     TRACE_DONE(span, "done");
     do
-        ndis_oids_abandon(adapter, late);
-    while (!ndis_oids_drain(adapter, 1)); /* a handler is still running on another thread */
+        ndis_oids_abandon(adapter, 0, late, "when MiniportHaltEx had returned");
+    while (!ndis_oids_drain(adapter, 10)); /* a handler is still running on another thread */
+    ndis_direct_abandon(adapter, late);
     ndis_work_wait(adapter);
     ndis_switch_forget(adapter);
     back_to_halted(adapter);
@@ -239,7 +286,8 @@ void ndis_surprise_removed(struct ndis_adapter *adapter)
         return;
     ndis_oids_close(adapter, NDIS_STATUS_NOT_ACCEPTED);
     ndis_oids_flush(adapter, NDIS_STATUS_NOT_ACCEPTED);
-    notify(adapter, NdisDevicePnPEventSurpriseRemoved, NULL, 0);
+    ndis_hold_end(adapter, NULL, NULL, NDIS_STATUS_NOT_ACCEPTED);
+    ndis_notify(adapter, NdisDevicePnPEventSurpriseRemoved, NULL, 0);
 }
 
 /* ---- reset and shutdown ----------------------------------------------------------------------------------- */
@@ -256,13 +304,30 @@ NDIS_STATUS ndis_reset(struct ndis_adapter *adapter)
         return NDIS_STATUS_INVALID_STATE;
     ndis_oids_close(adapter, NDIS_STATUS_NOT_ACCEPTED);
     ndis_oids_flush(adapter, NDIS_STATUS_REQUEST_ABORTED);
+    ndis_hold_end(adapter, NULL, NULL, NDIS_STATUS_REQUEST_ABORTED);
     expect(&adapter->reset);
     TRACE_DOOR(span, "ndis", "MiniportResetEx", "%s", name_of(adapter));
-    status = result(adapter, &adapter->reset, adapter->driver->handlers.ResetHandlerEx(adapter->context, &addressing));
+    status = result(adapter, &adapter->reset, "MiniportResetEx", NDIS_RULE(RESET_NEVER_COMPLETED),
+                    adapter->driver->handlers.ResetHandlerEx(adapter->context, &addressing));
     TRACE_DONE(span, "%s", ndis_status_name(status));
     ndis_oids_open(adapter);
     ndis_invalidate_kick(adapter);
     return status;
+}
+
+NDIS_STATUS ndis_check_for_hang(struct ndis_adapter *adapter, bool *hangs)
+{
+    enum ndis_state state = ndis_adapter_state(adapter);
+
+    *hangs = false;
+    if (!adapter->driver->handlers.CheckForHangHandlerEx)
+        return NDIS_STATUS_NOT_SUPPORTED;
+    if ((state != NDIS_PAUSED && state != NDIS_RUNNING) || atomic_load(&adapter->removed))
+        return NDIS_STATUS_INVALID_STATE;
+    TRACE_DOOR(span, "ndis", "MiniportCheckForHangEx", "%s", name_of(adapter));
+    *hangs = adapter->driver->handlers.CheckForHangHandlerEx(adapter->context);
+    TRACE_DONE(span, "%s", *hangs ? "TRUE: to be reset" : "FALSE");
+    return *hangs ? ndis_reset(adapter) : NDIS_STATUS_SUCCESS;
 }
 
 void ndis_shutdown(struct ndis_adapter *adapter)

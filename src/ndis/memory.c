@@ -11,7 +11,7 @@ bool ndis_handle_ok(NDIS_HANDLE handle, const char *routine)
 
     if (ndis_adapter_exists(room, handle) || ndis_driver_exists(room, handle))
         return true;
-    nt_violation("BAD_NDIS_HANDLE", "%s: %p is neither an adapter nor a driver handle", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_NDIS_HANDLE), routine, "%s: %p is neither an adapter nor a driver handle", routine, handle);
     return false;
 }
 

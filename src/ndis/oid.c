@@ -1,46 +1,50 @@
 /* SPDX-License-Identifier: MIT
  *
  * The way of an OID request: NdisOidRequest -> MiniportOidRequest -> its completion (ndis.md 1.3, 5.13).
- *
- * A request in flight is told from others by one word in its slot:
- *     RUNNING   the miniport's handler has it and has not returned
- *     EARLY     completed before the handler returned; the handler's thread finishes it
- *     PENDED    the handler returned PENDING; who completes it finishes it
- *     DONE      finished: a second completion finds this, or another owner
  */
 #include "ndis/internal.h"
 #include "ndis/oid_queue.h"
 
-enum slot_state { SLOT_QUEUED, SLOT_RUNNING, SLOT_EARLY, SLOT_PENDED, SLOT_DONE };
-
-#define WORD(state, status) ((uint64_t)(state) << 32 | (ULONG)(status))
-
-static bool take(struct ndis_slot *slot, enum slot_state from, uint64_t to)
+static UCHAR type_bit(NDIS_REQUEST_TYPE type)
 {
-    uint64_t expected = WORD(from, 0);
-
-    return atomic_compare_exchange_strong(&slot->word, &expected, to);
+    switch (type) {
+    case NdisRequestQueryInformation:
+    case NdisRequestQueryStatistics:
+        return OID_Q;
+    case NdisRequestSetInformation:
+        return OID_S;
+    case NdisRequestMethod:
+        return OID_M;
+    default:
+        return 0;
+    }
 }
 
 /* The request leaves the adapter: what NDIS keeps is brought up to date, byte counts are checked. */
 static NDIS_STATUS settle(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
 {
     const struct ndis_oid *row = ndis_slot_of(request)->row;
+    NDIS_STATUS booked = status;
+    struct nt_callback callback;
 
+    ndis_call_begin(&callback, adapter, "MiniportOidRequest", row->name);
+    ndis_verify_end(adapter, request, status);
     ndis_oid_counts(request, row->name, status);
-    return row->done ? row->done(adapter, request, status) : status;
+    if (row->done && ndis_slot_of(request)->booked)
+        booked = row->done(adapter, request, status);
+    nt_callback_end(&callback);
+    return ndis_oid_is_raw(request) ? status : booked; /* the issuer of a raw one sees what the miniport said */
 }
 
 /* Ends the owner's request towards its issuer and gives the adapter to the next one, which is returned. When there is
  * none the adapter may be gone afterwards. */
 static PNDIS_OID_REQUEST finish(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
 {
-    struct ndis_binding *binding = ndis_slot_of(request)->binding;
     PNDIS_OID_REQUEST next;
 
     ndis_work_begin(adapter); /* a halt that sees the adapter idle still waits for the issuer to be told */
     next = ndis_queue_release(&adapter->oids, request);
-    binding->driver.complete(binding->context, request, status);
+    ndis_oid_end(request, status);
     ndis_work_end(adapter);
     return next;
 }
@@ -59,29 +63,65 @@ static void hand_to_worker(struct ndis_adapter *adapter, PNDIS_OID_REQUEST next)
     }
 }
 
-/* MiniportOidRequest, between its checks. NDIS_STATUS_PENDING: the request is no longer ours. */
-static NDIS_STATUS call_miniport(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, bool *early)
+NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request,
+                           MINIPORT_OID_REQUEST_HANDLER handler, bool *early)
 {
     struct ndis_slot *slot = ndis_slot_of(request);
+    struct nt_callback callback;
     char text[64];
     NDIS_STATUS status;
 
     TRACE_DOOR(span, "ndis", slot->row->name, "%s", ndis_oid_describe(slot->row, request, text, sizeof text));
     TRACE_UNDER(span, slot->span);
     slot->span = span.trace ? span.record.id : 0;
-    atomic_store_explicit(&slot->word, WORD(SLOT_RUNNING, 0), memory_order_release);
-    status = adapter->driver->handlers.OidRequestHandler(adapter->context, request);
+    ndis_call_begin(&callback, adapter, "MiniportOidRequest", slot->row->name);
+    atomic_store_explicit(&slot->word, SLOT_WORD(SLOT_RUNNING, 0), memory_order_release);
+    status = handler(adapter->context, request);
+    *early = false;
     if (status == NDIS_STATUS_PENDING) {
-        *early = !take(slot, SLOT_RUNNING, WORD(SLOT_PENDED, 0));
+        slot->since = nt_clock_ns(adapter->room->nt);
+        *early = !ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_PENDED, 0));
         if (*early)
             status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
-    } else if (!take(slot, SLOT_RUNNING, WORD(SLOT_DONE, 0))) {
-        nt_violation("OID_COMPLETED_TWICE", "%s: completed by NdisMOidRequestComplete and by returning %s",
+    } else if (!ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_DONE, 0))) {
+        nt_violation(NDIS_RULE(OID_COMPLETED_TWICE), "%s: completed by NdisMOidRequestComplete and by returning %s",
                      slot->row->name, ndis_status_name(status));
         status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
     }
+    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     return status;
+}
+
+/* What NDIS checks and remembers before the miniport sees the request. Of a raw one nothing is checked, and remembered
+ * only when it names its object. */
+static NDIS_STATUS book(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
+{
+    struct ndis_slot *slot = ndis_slot_of(request);
+    const struct ndis_oid *row = slot->row;
+    NDIS_STATUS status;
+
+    if (slot->raw && (!(type_bit(request->RequestType) & row->sent) || ndis_oid_capacity(request) < row->minimum))
+        return NDIS_STATUS_SUCCESS;
+    if ((row->flags & OID_NEEDS_SWITCH) && !slot->raw && !adapter->nic_switch.exists)
+        return NDIS_STATUS_INVALID_PARAMETER;
+    status = row->prepare ? row->prepare(adapter, request) : NDIS_STATUS_SUCCESS;
+    slot->booked = status == NDIS_STATUS_SUCCESS;
+    return status;
+}
+
+/* The owner's request goes to the miniport. */
+static NDIS_STATUS enter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, bool *early)
+{
+    NDIS_STATUS status;
+
+    atomic_store_explicit(&adapter->oids.current_binding, ndis_slot_of(request)->binding, memory_order_relaxed);
+    atomic_store_explicit(&adapter->oids.current_id, request->RequestId, memory_order_relaxed);
+    ndis_verify_begin(adapter, request);
+    status = ndis_slot_call(adapter, request, adapter->driver->handlers.OidRequestHandler, early);
+    if (status == NDIS_STATUS_PENDING && !*early)
+        return status;
+    return settle(adapter, request, status);
 }
 
 /* Runs the owner's request. PASSIVE_LEVEL. *early: the miniport completed it before it returned PENDING, so the issuer
@@ -94,20 +134,14 @@ static NDIS_STATUS run(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, 
     *early = false;
     if (status != NDIS_STATUS_SUCCESS && status != NDIS_STATUS_CLOSING)
         return status; /* closed by removal or reset while it was queued; a graceful stop lets the queue run dry */
-    if ((slot->row->flags & OID_NEEDS_SWITCH) && !adapter->nic_switch.exists)
-        status = NDIS_STATUS_INVALID_PARAMETER;
-    else
-        status = slot->row->prepare ? slot->row->prepare(adapter, request) : NDIS_STATUS_SUCCESS;
+    status = book(adapter, request);
     if (status != NDIS_STATUS_SUCCESS) {
         TRACE_REFUSE("ndis", "OID_PREVALIDATION ndis.md 1.3", "%s: %s", slot->row->name, ndis_status_name(status));
         return status;
     }
-    atomic_store_explicit(&adapter->oids.current_binding, slot->binding, memory_order_relaxed);
-    atomic_store_explicit(&adapter->oids.current_id, request->RequestId, memory_order_relaxed);
-    status = call_miniport(adapter, request, early);
-    if (status == NDIS_STATUS_PENDING && !*early)
-        return status;
-    return settle(adapter, request, status);
+    if (atomic_load_explicit(&adapter->hold.count, memory_order_relaxed) && ndis_hold_take(adapter, request))
+        return NDIS_STATUS_PENDING; /* no longer ours */
+    return enter(adapter, request, early);
 }
 
 static void run_next(void *context)
@@ -124,6 +158,20 @@ static void run_next(void *context)
         request = finish(adapter, request, status);
     }
     ndis_work_end(adapter);
+}
+
+void ndis_oid_finish(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
+{
+    hand_to_worker(adapter, finish(adapter, request, settle(adapter, request, status)));
+}
+
+void ndis_oid_go_on(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
+{
+    bool early;
+    NDIS_STATUS status = enter(adapter, request, &early);
+
+    if (status != NDIS_STATUS_PENDING || early)
+        hand_to_worker(adapter, finish(adapter, request, status));
 }
 
 static NDIS_STATUS run_here(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
@@ -163,8 +211,9 @@ static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request,
     slot->binding = binding;
     slot->row = row;
     slot->record = NULL;
+    slot->booked = false;
     slot->span = trace_current ? trace_span_id() : 0;
-    atomic_init(&slot->word, WORD(SLOT_QUEUED, 0));
+    atomic_init(&slot->word, SLOT_WORD(SLOT_QUEUED, 0));
     status = ndis_queue_acquire(&adapter->oids, request);
     if (status != NDIS_STATUS_SUCCESS)
         return status; /* PENDING: another is in flight, this one now belongs to the queue */
@@ -178,21 +227,6 @@ static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request,
         return run_here(adapter, request);
     hand_to_worker(adapter, request);
     return NDIS_STATUS_PENDING;
-}
-
-static UCHAR type_bit(NDIS_REQUEST_TYPE type)
-{
-    switch (type) {
-    case NdisRequestQueryInformation:
-    case NdisRequestQueryStatistics:
-        return OID_Q;
-    case NdisRequestSetInformation:
-        return OID_S;
-    case NdisRequestMethod:
-        return OID_M;
-    default:
-        return 0;
-    }
 }
 
 /* Who may send what to whom (ndis.md 4.1, 4.13, 5.13): the rules that need no state of the switch. */
@@ -223,6 +257,8 @@ static NDIS_STATUS submit_here(struct ndis_binding *binding, PNDIS_OID_REQUEST r
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     clear_counts(request);
+    if (ndis_oid_is_raw(request))
+        return send(binding, request, row);
     status = admit(binding, request, row);
     if (status != NDIS_STATUS_SUCCESS) {
         TRACE_REFUSE("ndis", "OID_ADMISSION ndis.md 4.1", "%s: %s", row->name, ndis_status_name(status));
@@ -237,12 +273,16 @@ static NDIS_STATUS submit_here(struct ndis_binding *binding, PNDIS_OID_REQUEST r
     return send(binding, request, row);
 }
 
-NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
+NDIS_STATUS ndis_submit_for(struct ndis_binding *binding, PNDIS_OID_REQUEST request, struct ndis_waiter *waiter,
+                            bool raw)
 {
     struct nt_partition *home = binding->adapter->room->nt;
     struct nt_partition *before = nt_current();
+    struct ndis_slot *slot = ndis_slot_of(request);
     NDIS_STATUS status;
 
+    slot->waiter = waiter;
+    slot->raw = raw;
     if (before == home)
         return submit_here(binding, request);
     nt_enter(home);
@@ -251,7 +291,14 @@ NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
     return status;
 }
 
-static bool request_ok(const NDIS_OID_REQUEST *request)
+NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
+{
+    return ndis_submit_for(binding, request, NULL, false);
+}
+
+/* ---- what drivers call ------------------------------------------------------------------------------------ */
+
+bool ndis_request_ok(const NDIS_OID_REQUEST *request)
 {
     return request && ((uintptr_t)request & (_Alignof(NDIS_OID_REQUEST) - 1)) == 0 &&
            ndis_header_ok(request, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_SIZEOF_OID_REQUEST_REVISION_1);
@@ -263,8 +310,9 @@ NDIS_EXPORT NDIS_STATUS NdisOidRequest(NDIS_HANDLE NdisBindingHandle, PNDIS_OID_
 
     if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisOidRequest") || !binding)
         return NDIS_STATUS_FAILURE;
-    if (!request_ok(OidRequest)) {
-        nt_violation("OID_REQUEST_HEADER", "%s: NDIS_OID_REQUEST without a valid header", binding->driver.name);
+    if (!ndis_request_ok(OidRequest)) {
+        nt_violation(NDIS_RULE(OID_REQUEST_HEADER), "%s: NDIS_OID_REQUEST without a valid header",
+                     binding->driver.name);
         return NDIS_STATUS_INVALID_PARAMETER;
     }
     return ndis_submit(binding, OidRequest);
@@ -279,22 +327,23 @@ NDIS_EXPORT VOID NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDI
     if (!adapter)
         return;
     if (!Request || ndis_queue_owner(&adapter->oids) != Request) {
-        nt_violation("OID_NOT_PENDING", "NdisMOidRequestComplete: the request is not in flight on this adapter");
+        nt_violation(NDIS_RULE(OID_NOT_PENDING),
+                     "NdisMOidRequestComplete: the request is not in flight on this adapter");
         return;
     }
     slot = ndis_slot_of(Request);
     if (Status == NDIS_STATUS_PENDING) {
-        nt_violation("OID_COMPLETED_WITH_PENDING", "%s: completed with NDIS_STATUS_PENDING", slot->row->name);
+        nt_violation(NDIS_RULE(OID_COMPLETED_WITH_PENDING), "%s: completed with NDIS_STATUS_PENDING", slot->row->name);
         Status = NDIS_STATUS_FAILURE;
     }
-    if (take(slot, SLOT_PENDED, WORD(SLOT_DONE, 0))) {
+    if (ndis_slot_take(slot, SLOT_PENDED, SLOT_WORD(SLOT_DONE, 0))) {
         TRACE_DOOR(span, "ndis", "NdisMOidRequestComplete", "%s", slot->row->name);
         TRACE_UNDER(span, slot->span);
         Status = settle(adapter, Request, Status);
         TRACE_DONE(span, "%s", ndis_status_name(Status));
         hand_to_worker(adapter, finish(adapter, Request, Status));
-    } else if (!take(slot, SLOT_RUNNING, WORD(SLOT_EARLY, Status))) {
-        nt_violation("OID_COMPLETED_TWICE", "%s: completed a second time", slot->row->name);
+    } else if (!ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_EARLY, Status))) {
+        nt_violation(NDIS_RULE(OID_COMPLETED_TWICE), "%s: completed a second time", slot->row->name);
     }
 }
 
@@ -308,24 +357,31 @@ NDIS_EXPORT VOID NdisCancelOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID Reque
     adapter = binding->adapter;
     TRACE_DOOR(span, "ndis", "NdisCancelOidRequest", "id %p", RequestId);
     ndis_queue_end(ndis_queue_remove(&adapter->oids, binding, RequestId), NDIS_STATUS_REQUEST_ABORTED);
-    if (ndis_queue_owner(&adapter->oids) && atomic_load(&adapter->oids.current_binding) == binding &&
-        atomic_load(&adapter->oids.current_id) == RequestId)
+    if (!ndis_hold_end(adapter, binding, RequestId, NDIS_STATUS_REQUEST_ABORTED) && ndis_queue_owner(&adapter->oids) &&
+        atomic_load(&adapter->oids.current_binding) == binding && atomic_load(&adapter->oids.current_id) == RequestId)
         adapter->driver->handlers.CancelOidRequestHandler(adapter->context, RequestId);
     TRACE_DONE(span, "done");
 }
 
-void ndis_oids_abandon(struct ndis_adapter *adapter, NDIS_STATUS status)
+void ndis_oids_abandon(struct ndis_adapter *adapter, unsigned ms, NDIS_STATUS status, const char *when)
 {
-    PNDIS_OID_REQUEST request = ndis_queue_owner(&adapter->oids);
-    struct ndis_slot *slot;
+    uint64_t latest = nt_clock_ns(adapter->room->nt) - ms * UINT64_C(1000000);
+    PNDIS_OID_REQUEST request = ndis_queue_pin(&adapter->oids);
+    struct ndis_slot *slot = request ? ndis_slot_of(request) : NULL;
+    struct nt_callback callback;
+    bool ours =
+        slot && (int64_t)(latest - slot->since) >= 0 && ndis_slot_take(slot, SLOT_PENDED, SLOT_WORD(SLOT_DONE, 0));
 
-    if (!request)
+    ndis_queue_unpin(&adapter->oids);
+    if (!ours)
         return;
-    slot = ndis_slot_of(request);
-    if (!take(slot, SLOT_PENDED, WORD(SLOT_DONE, 0)))
-        return;
-    nt_violation("OID_NEVER_COMPLETED", "%s: still pending when MiniportHaltEx had returned", slot->row->name);
-    if (slot->row->done)
-        status = slot->row->done(adapter, request, status);
+    ndis_call_begin(&callback, adapter, "MiniportOidRequest", slot->row->name);
+    nt_violation(NDIS_RULE(OID_NEVER_COMPLETED), "%s: still pending %s", slot->row->name, when);
+    nt_callback_end(&callback);
+    if (slot->waiter)
+        slot->waiter->abandoned = true;
+    ndis_verify_abandon(adapter, request);
+    if (slot->row->done && slot->booked)
+        slot->row->done(adapter, request, status);
     hand_to_worker(adapter, finish(adapter, request, status));
 }

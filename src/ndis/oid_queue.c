@@ -89,6 +89,22 @@ PNDIS_OID_REQUEST ndis_queue_owner(const struct ndis_queue *queue)
     return (PNDIS_OID_REQUEST)(atomic_load(&queue->owner) & ~QUEUED);
 }
 
+PNDIS_OID_REQUEST ndis_queue_pin(struct ndis_queue *queue)
+{
+    uintptr_t owner;
+
+    ndis_lock(&queue->lock);
+    owner = atomic_load(&queue->owner);
+    while (owner && !atomic_compare_exchange_weak(&queue->owner, &owner, owner | QUEUED))
+        ;
+    return (PNDIS_OID_REQUEST)(owner & ~QUEUED);
+}
+
+void ndis_queue_unpin(struct ndis_queue *queue)
+{
+    ndis_unlock(&queue->lock);
+}
+
 PNDIS_OID_REQUEST ndis_queue_remove(struct ndis_queue *queue, struct ndis_binding *binding, PVOID id)
 {
     PNDIS_OID_REQUEST removed = NULL, *last = &removed, request, kept = NULL, kept_tail = NULL;
@@ -116,10 +132,9 @@ void ndis_queue_end(PNDIS_OID_REQUEST list, NDIS_STATUS status)
 {
     while (list) {
         PNDIS_OID_REQUEST request = list;
-        struct ndis_binding *binding = ndis_slot_of(request)->binding;
 
         list = ndis_slot_of(request)->next;
-        binding->driver.complete(binding->context, request, status);
+        ndis_oid_end(request, status);
     }
 }
 
@@ -145,13 +160,13 @@ static bool is_idle(const void *object)
     return atomic_load(&queue->owner) == 0;
 }
 
-bool ndis_oids_drain(struct ndis_adapter *adapter, unsigned seconds)
+bool ndis_oids_drain(struct ndis_adapter *adapter, unsigned ms)
 {
     struct ndis_queue *queue = &adapter->oids;
     bool idle;
 
     atomic_store(&queue->draining, true);
-    idle = ndis_gate_wait(&queue->idle, is_idle, queue, seconds);
+    idle = ndis_gate_wait(&queue->idle, is_idle, queue, ms);
     atomic_store(&queue->draining, false);
     return idle;
 }

@@ -45,7 +45,7 @@ void ndis_oid_wrote(PNDIS_OID_REQUEST request, ULONG bytes)
 }
 
 /* A count above what the buffer holds is the miniport's error; issuers see the buffer's length. */
-static void cap(UINT *count, ULONG limit, const char *rule, const char *oid)
+static void cap(UINT *count, ULONG limit, const struct vfp_rule *rule, const char *oid)
 {
     if (*count <= limit)
         return;
@@ -59,26 +59,31 @@ static void check_needed(const NDIS_OID_REQUEST *request, const char *oid)
                                                              : request->DATA.QUERY_INFORMATION.BytesNeeded;
 
     if (needed == 0)
-        nt_violation("OID_BYTES_NEEDED", "%s: too short a buffer, but BytesNeeded is 0", oid);
+        nt_violation(NDIS_RULE(OID_BYTES_NEEDED), "%s: too short a buffer, but BytesNeeded is 0", oid);
+    else if (needed <= ndis_oid_capacity(request) && needed <= ndis_oid_output(request))
+        nt_violation(NDIS_RULE(OID_BYTES_NEEDED_PRESENT), "%s: too short a buffer, but %u bytes are needed and there",
+                     oid, needed);
 }
 
 void ndis_oid_counts(PNDIS_OID_REQUEST request, const char *oid, NDIS_STATUS status)
 {
+    if (status != NDIS_STATUS_SUCCESS && !ndis_status_exists(status))
+        nt_violation(NDIS_RULE(OID_STATUS), "%s: ends with status %08x", oid, (ULONG)status);
     if (status == NDIS_STATUS_INVALID_LENGTH || status == NDIS_STATUS_BUFFER_TOO_SHORT) {
         check_needed(request, oid);
         return;
     }
     if (request->RequestType == NdisRequestMethod) {
         cap(&request->DATA.METHOD_INFORMATION.BytesRead, request->DATA.METHOD_INFORMATION.InputBufferLength,
-            "OID_BYTES_READ", oid);
+            NDIS_RULE(OID_BYTES_READ), oid);
         cap(&request->DATA.METHOD_INFORMATION.BytesWritten, request->DATA.METHOD_INFORMATION.OutputBufferLength,
-            "OID_BYTES_WRITTEN", oid);
+            NDIS_RULE(OID_BYTES_WRITTEN), oid);
     } else if (request->RequestType == NdisRequestSetInformation) {
         cap(&request->DATA.SET_INFORMATION.BytesRead, request->DATA.SET_INFORMATION.InformationBufferLength,
-            "OID_BYTES_READ", oid);
+            NDIS_RULE(OID_BYTES_READ), oid);
     } else {
         cap(&request->DATA.QUERY_INFORMATION.BytesWritten, request->DATA.QUERY_INFORMATION.InformationBufferLength,
-            "OID_BYTES_WRITTEN", oid);
+            NDIS_RULE(OID_BYTES_WRITTEN), oid);
     }
 }
 
@@ -101,44 +106,4 @@ void ndis_request_init(PNDIS_OID_REQUEST request, NDIS_REQUEST_TYPE type, NDIS_O
     request->DATA.QUERY_INFORMATION.InformationBufferLength = length;
     if (type == NdisRequestMethod)
         request->DATA.METHOD_INFORMATION.OutputBufferLength = length;
-}
-
-struct waiter {
-    struct ndis_gate *gate;
-    atomic_bool finished;
-    NDIS_STATUS status;
-};
-
-static bool is_finished(const void *object)
-{
-    const struct waiter *waiter = object;
-
-    return atomic_load(&waiter->finished);
-}
-
-static void woken(void *context, PNDIS_OID_REQUEST request, NDIS_STATUS status)
-{
-    struct waiter *waiter = context;
-
-    (void)request;
-    pthread_mutex_lock(&waiter->gate->mutex);
-    waiter->status = status;
-    atomic_store(&waiter->finished, true);
-    pthread_cond_broadcast(&waiter->gate->changed);
-    pthread_mutex_unlock(&waiter->gate->mutex);
-}
-
-NDIS_STATUS ndis_issue(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
-{
-    struct waiter waiter = {.gate = &adapter->gate};
-    struct ndis_binding binding = adapter->own;
-    NDIS_STATUS status;
-
-    binding.driver.complete = woken;
-    binding.context = &waiter;
-    status = ndis_submit(&binding, request);
-    if (status != NDIS_STATUS_PENDING)
-        return status;
-    ndis_gate_wait(&adapter->gate, is_finished, &waiter, 0);
-    return waiter.status;
 }

@@ -103,19 +103,28 @@ static const struct ndis_oid rows[] = {
 /* Everything else is between the overlying driver and the miniport. */
 static const struct ndis_oid other = {0, "OID", OID_Q | OID_S | OID_M, 0, 0, 0, NO_SIZE, NULL, NULL, NULL};
 
-const struct ndis_oid *ndis_oid_find(NDIS_OID oid)
+static const struct ndis_oid *search(const struct ndis_oid *table, size_t count, NDIS_OID oid)
 {
-    size_t low = 0, high = sizeof rows / sizeof *rows;
+    size_t low = 0, high = count;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
 
-        if (rows[middle].oid == oid)
-            return &rows[middle];
-        if (rows[middle].oid < oid)
+        if (table[middle].oid == oid)
+            return &table[middle];
+        if (table[middle].oid < oid)
             low = middle + 1;
         else
             high = middle;
     }
-    return &other;
+    return NULL;
+}
+
+const struct ndis_oid *ndis_oid_find(NDIS_OID oid)
+{
+    const struct ndis_oid *row = search(rows, sizeof rows / sizeof *rows, oid);
+
+    if (!row)
+        row = search(ndis_carried, ndis_carried_count, oid);
+    return row ? row : &other;
 }

@@ -8,6 +8,10 @@
 
 #include "ndis/internal.h"
 
+/* OIDs that NDIS only carries, in the order of their numbers. */
+extern const struct ndis_oid ndis_carried[];
+extern const size_t ndis_carried_count;
+
 NDIS_STATUS ndis_answer_capabilities(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
 NDIS_STATUS ndis_answer_luid(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
 NDIS_STATUS ndis_answer_serial(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);

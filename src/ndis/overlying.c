@@ -66,7 +66,7 @@ struct ndis_binding *ndis_binding_checked(NDIS_HANDLE handle, const char *routin
 
     if (binding && binding->magic == BINDING_MAGIC)
         return binding;
-    nt_violation("BAD_BINDING_HANDLE", "%s: %p is no open binding", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_BINDING_HANDLE), routine, "%s: %p is no open binding", routine, handle);
     return NULL;
 }
 
@@ -88,6 +88,29 @@ void ndis_indicate(struct ndis_adapter *adapter, PNDIS_STATUS_INDICATION indicat
     ndis_unlock(&adapter->bindings_lock);
 }
 
+/* Statuses whose buffer is a structure with a header, and its size. */
+static const struct {
+    NDIS_STATUS status;
+    USHORT size;
+} structures[] = {
+    {NDIS_STATUS_LINK_STATE, NDIS_SIZEOF_LINK_STATE_REVISION_1},
+};
+
+static void check_buffer(PNDIS_STATUS_INDICATION indication)
+{
+    const NDIS_OBJECT_HEADER *header = indication->StatusBuffer;
+
+    for (size_t i = 0; i < sizeof structures / sizeof *structures; i++)
+        if (structures[i].status == indication->StatusCode &&
+            (!header || indication->StatusBufferSize < structures[i].size ||
+             !ndis_header_ok(header, NDIS_OBJECT_TYPE_DEFAULT, structures[i].size)))
+            nt_violation_in(NDIS_RULE(STATUS_INDICATION_BUFFER), "NdisMIndicateStatusEx",
+                            "status %08x: %u bytes, Header.Size %u, at least %u", (ULONG)indication->StatusCode,
+                            indication->StatusBufferSize,
+                            header && indication->StatusBufferSize >= sizeof *header ? header->Size : 0,
+                            structures[i].size);
+}
+
 NDIS_EXPORT VOID NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle, PNDIS_STATUS_INDICATION StatusIndication)
 {
     struct ndis_adapter *adapter = ndis_entry(MiniportAdapterHandle, DISPATCH_LEVEL, "NdisMIndicateStatusEx");
@@ -96,14 +119,15 @@ NDIS_EXPORT VOID NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle, PNDIS_
         return;
     if (!StatusIndication || !ndis_header_ok(StatusIndication, NDIS_OBJECT_TYPE_STATUS_INDICATION,
                                              NDIS_SIZEOF_STATUS_INDICATION_REVISION_1)) {
-        nt_violation("STATUS_INDICATION_HEADER", "NdisMIndicateStatusEx: no valid NDIS_STATUS_INDICATION");
+        nt_violation(NDIS_RULE(STATUS_INDICATION_HEADER), "NdisMIndicateStatusEx: no valid NDIS_STATUS_INDICATION");
         return;
     }
-    TRACE_DOOR(span, "ndis", "NdisMIndicateStatusEx", "status 0x%08x, %u bytes", (ULONG)StatusIndication->StatusCode,
+    TRACE_DOOR(span, "ndis", "NdisMIndicateStatusEx", "%s, %u bytes", ndis_status_name(StatusIndication->StatusCode),
                StatusIndication->StatusBufferSize);
     if (StatusIndication->StatusCode == NDIS_STATUS_NIC_SWITCH_CURRENT_CAPABILITIES ||
         StatusIndication->StatusCode == NDIS_STATUS_NIC_SWITCH_HARDWARE_CAPABILITIES)
         ndis_capabilities_refresh(adapter, StatusIndication);
+    check_buffer(StatusIndication);
     ndis_indicate(adapter, StatusIndication);
     TRACE_DONE(span, "done");
 }

@@ -95,7 +95,7 @@ NDIS_STATUS ndis_prepare_create_switch(struct ndis_adapter *adapter, PNDIS_OID_R
         return NDIS_STATUS_RESOURCES;
     memcpy(&record->parameters, ndis_oid_buffer(request),
            size < sizeof record->parameters ? size : sizeof record->parameters);
-    status = check_new_switch(adapter, &record->parameters);
+    status = ndis_oid_is_raw(request) ? NDIS_STATUS_SUCCESS : check_new_switch(adapter, &record->parameters);
     if (status == NDIS_STATUS_SUCCESS && !(record->default_vport = make_default_vport(&record->parameters)))
         status = NDIS_STATUS_RESOURCES;
     if (status == NDIS_STATUS_SUCCESS)
@@ -112,6 +112,7 @@ NDIS_STATUS ndis_done_create_switch(struct ndis_adapter *adapter, PNDIS_OID_REQU
 
     if (status == NDIS_STATUS_SUCCESS) {
         ndis_lock(&sw->lock);
+        free(sw->default_vport); /* of a switch that was created twice, by a raw request */
         sw->exists = true;
         sw->parameters = record->parameters;
         sw->default_vport = record->default_vport;
@@ -127,6 +128,8 @@ NDIS_STATUS ndis_prepare_delete_switch(struct ndis_adapter *adapter, PNDIS_OID_R
 {
     const NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS *given = ndis_oid_buffer(request);
 
+    if (ndis_oid_is_raw(request))
+        return NDIS_STATUS_SUCCESS;
     if (!adapter->nic_switch.exists || given->SwitchId != NDIS_DEFAULT_SWITCH_ID)
         return NDIS_STATUS_FILE_NOT_FOUND;
     return ndis_switch_is_empty(adapter) ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_PARAMETER;
@@ -134,8 +137,9 @@ NDIS_STATUS ndis_prepare_delete_switch(struct ndis_adapter *adapter, PNDIS_OID_R
 
 NDIS_STATUS ndis_done_delete_switch(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
 {
-    (void)request;
-    if (status == NDIS_STATUS_SUCCESS)
+    const NDIS_NIC_SWITCH_DELETE_SWITCH_PARAMETERS *given = ndis_oid_buffer(request);
+
+    if (status == NDIS_STATUS_SUCCESS && given->SwitchId == NDIS_DEFAULT_SWITCH_ID)
         ndis_switch_forget(adapter);
     return status;
 }

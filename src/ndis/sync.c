@@ -18,7 +18,7 @@ NDIS_EXPORT VOID NdisAllocateSpinLock(PNDIS_SPIN_LOCK SpinLock)
 NDIS_EXPORT VOID NdisFreeSpinLock(PNDIS_SPIN_LOCK SpinLock)
 {
     if (SpinLock->SpinLock)
-        nt_violation("SPIN_LOCK_HELD", "NdisFreeSpinLock: the lock is held");
+        nt_violation(NDIS_RULE(SPIN_LOCK_HELD), "NdisFreeSpinLock: the lock is held");
 }
 
 NDIS_EXPORT VOID NdisAcquireSpinLock(PNDIS_SPIN_LOCK SpinLock)
@@ -66,7 +66,7 @@ NDIS_EXPORT PNDIS_RW_LOCK_EX NdisAllocateRWLock(NDIS_HANDLE NdisHandle)
 NDIS_EXPORT VOID NdisFreeRWLock(PNDIS_RW_LOCK_EX Lock)
 {
     if (atomic_load(&Lock->holders))
-        nt_violation("SPIN_LOCK_HELD", "NdisFreeRWLock: the lock is held");
+        nt_violation(NDIS_RULE(SPIN_LOCK_HELD), "NdisFreeRWLock: the lock is held");
     ExFreePoolWithTag(Lock, RW_LOCK_TAG);
 }
 

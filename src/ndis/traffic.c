@@ -12,7 +12,7 @@ NDIS_EXPORT VOID NdisMSendNetBufferListsComplete(NDIS_HANDLE MiniportAdapterHand
 
     (void)SendCompleteFlags;
     if (adapter && NetBufferLists)
-        nt_violation("SEND_NOT_PENDING", "NdisMSendNetBufferListsComplete: no such send");
+        nt_violation(NDIS_RULE(SEND_NOT_PENDING), "NdisMSendNetBufferListsComplete: no such send");
 }
 
 NDIS_EXPORT VOID NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle, PNET_BUFFER_LIST NetBufferLists,

@@ -23,35 +23,44 @@ static bool request_ok(const NDIS_NIC_SWITCH_VF_PARAMETERS *given)
            ndis_string_ok(&given->VMName) && ndis_string_ok(&given->VMFriendlyName) && ndis_string_ok(&given->NicName);
 }
 
+static NDIS_STATUS check_new_vf(const struct ndis_switch *sw, const NDIS_NIC_SWITCH_VF_PARAMETERS *given)
+{
+    if (!request_ok(given))
+        return NDIS_STATUS_INVALID_PARAMETER;
+    return sw->vfs.used < sw->parameters.NumVFs ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
+}
+
 NDIS_STATUS ndis_prepare_allocate_vf(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 {
-    struct ndis_switch *sw = &adapter->nic_switch;
     struct ndis_vf *vf;
+    NDIS_STATUS status;
 
-    if (ndis_oid_output(request) < NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1)
+    if (!ndis_oid_is_raw(request) && ndis_oid_output(request) < NDIS_SIZEOF_NIC_SWITCH_VF_PARAMETERS_REVISION_1)
         return ndis_oid_too_short(request, sizeof vf->parameters);
     vf = calloc(1, sizeof *vf);
     if (!vf)
         return NDIS_STATUS_RESOURCES;
     vf->owner = ndis_slot_of(request)->binding;
     memcpy(&vf->parameters, ndis_oid_buffer(request), sizeof vf->parameters);
-    if (!request_ok(&vf->parameters)) {
+    status = check_new_vf(&adapter->nic_switch, &vf->parameters);
+    if (status != NDIS_STATUS_SUCCESS && !ndis_oid_is_raw(request)) {
         free(vf);
-        return NDIS_STATUS_INVALID_PARAMETER;
-    }
-    if (sw->vfs.used >= sw->parameters.NumVFs) {
-        free(vf);
-        return NDIS_STATUS_RESOURCES;
+        return status;
     }
     ndis_slot_of(request)->record = vf;
     return NDIS_STATUS_SUCCESS;
 }
 
 /* What the miniport returned is no VF that NDIS could keep. */
-static const char *wrong_with(const struct ndis_switch *sw, const NDIS_NIC_SWITCH_VF_PARAMETERS *given)
+static const char *wrong_with(struct ndis_adapter *adapter, const NDIS_NIC_SWITCH_VF_PARAMETERS *given)
 {
+    const struct ndis_switch *sw = &adapter->nic_switch;
+    USHORT enabled = atomic_load(&adapter->enabled_vfs);
+
     if (given->VFId == NDIS_INVALID_VF_FUNCTION_ID)
         return "no VFId";
+    if (enabled && given->VFId >= enabled)
+        return "a VFId that is out of range";
     if (ndis_ids_get(&sw->vfs, given->VFId))
         return "a VFId that is allocated already";
     if (given->RequestorId == NDIS_INVALID_RID)
@@ -72,9 +81,10 @@ NDIS_STATUS ndis_done_allocate_vf(struct ndis_adapter *adapter, PNDIS_OID_REQUES
     }
     vf->parameters.VFId = returned->VFId;
     vf->parameters.RequestorId = returned->RequestorId;
-    wrong = wrong_with(sw, &vf->parameters);
+    wrong = wrong_with(adapter, &vf->parameters);
     if (wrong)
-        nt_violation("VF_ID", "OID_NIC_SWITCH_ALLOCATE_VF succeeded and returned %s (VFId %u, RequestorId %x)", wrong,
+        nt_violation(NDIS_RULE(SRIOV_VF_ID),
+                     "OID_NIC_SWITCH_ALLOCATE_VF succeeded and returned %s (VFId %u, RequestorId %x)", wrong,
                      vf->parameters.VFId, vf->parameters.RequestorId);
     ndis_lock(&sw->lock);
     if (wrong || !ndis_ids_set(&sw->vfs, vf->parameters.VFId, vf)) {
@@ -91,9 +101,9 @@ NDIS_STATUS ndis_prepare_free_vf(struct ndis_adapter *adapter, PNDIS_OID_REQUEST
     struct ndis_vf *vf = ndis_ids_get(&adapter->nic_switch.vfs, id);
     ULONG *kept;
 
-    if (!vf || vf->has_vport)
+    if (!ndis_oid_is_raw(request) && (!vf || vf->has_vport))
         return NDIS_STATUS_FILE_NOT_FOUND;
-    if (vf->owner != ndis_slot_of(request)->binding)
+    if (!ndis_oid_is_raw(request) && vf->owner != ndis_slot_of(request)->binding)
         return NDIS_STATUS_INVALID_PARAMETER;
     kept = malloc(sizeof *kept); /* the miniport could change the buffer */
     if (!kept)
@@ -110,7 +120,8 @@ NDIS_STATUS ndis_done_free_vf(struct ndis_adapter *adapter, PNDIS_OID_REQUEST re
 
     if (status == NDIS_STATUS_SUCCESS) {
         ndis_lock(&sw->lock);
-        ndis_ids_clear(&sw->vfs, *id);
+        if (ndis_ids_get(&sw->vfs, *id)) /* a raw request may have named none */
+            ndis_ids_clear(&sw->vfs, *id);
         ndis_unlock(&sw->lock);
     }
     free(id);

@@ -49,12 +49,14 @@ NDIS_STATUS ndis_prepare_create_vport(struct ndis_adapter *adapter, PNDIS_OID_RE
     vport->owner = ndis_slot_of(request)->binding;
     memcpy(&vport->parameters, block, NDIS_SIZEOF_NIC_SWITCH_VPORT_PARAMETERS_REVISION_1);
     status = check_new_vport(adapter, &vport->parameters);
-    if (status != NDIS_STATUS_SUCCESS) {
+    if (status != NDIS_STATUS_SUCCESS && !ndis_oid_is_raw(request)) {
         free(vport);
         return status;
     }
-    vport->parameters.VPortId = ndis_ids_first_free(&adapter->nic_switch.vports, 1);
-    block->VPortId = vport->parameters.VPortId;
+    if (!ndis_oid_is_raw(request)) { /* which brings its own */
+        vport->parameters.VPortId = ndis_ids_first_free(&adapter->nic_switch.vports, 1);
+        block->VPortId = vport->parameters.VPortId;
+    }
     ndis_slot_of(request)->record = vport;
     return NDIS_STATUS_SUCCESS;
 }
@@ -63,7 +65,8 @@ static bool keep(struct ndis_switch *sw, struct ndis_vport *vport)
 {
     struct ndis_vf *vf = NULL;
 
-    if (!ndis_ids_set(&sw->vports, vport->parameters.VPortId, vport))
+    if (ndis_vport_get(sw, vport->parameters.VPortId) || vport->parameters.VPortId == NDIS_DEFAULT_VPORT_ID ||
+        !ndis_ids_set(&sw->vports, vport->parameters.VPortId, vport))
         return false;
     if (vport->parameters.AttachedFunctionId != NDIS_PF_FUNCTION_ID)
         vf = ndis_ids_get(&sw->vfs, vport->parameters.AttachedFunctionId);
@@ -86,7 +89,8 @@ NDIS_STATUS ndis_done_create_vport(struct ndis_adapter *adapter, PNDIS_OID_REQUE
         ndis_unlock(&sw->lock);
     }
     if (status != NDIS_STATUS_SUCCESS) {
-        block->VPortId = NDIS_DEFAULT_VPORT_ID;
+        if (!ndis_oid_is_raw(request))
+            block->VPortId = NDIS_DEFAULT_VPORT_ID;
         free(vport);
     }
     return status;
@@ -130,7 +134,7 @@ NDIS_STATUS ndis_prepare_delete_vport(struct ndis_adapter *adapter, PNDIS_OID_RE
     ULONG id = ((const NDIS_NIC_SWITCH_DELETE_VPORT_PARAMETERS *)ndis_oid_buffer(request))->VPortId;
     struct ndis_vport *vport = ndis_ids_get(&adapter->nic_switch.vports, id);
 
-    if (!vport || vport->filters || vport->owner != ndis_slot_of(request)->binding)
+    if (!ndis_oid_is_raw(request) && (!vport || vport->filters || vport->owner != ndis_slot_of(request)->binding))
         return NDIS_STATUS_INVALID_PARAMETER;
     ndis_slot_of(request)->record = vport;
     return NDIS_STATUS_SUCCESS;
@@ -142,7 +146,7 @@ NDIS_STATUS ndis_done_delete_vport(struct ndis_adapter *adapter, PNDIS_OID_REQUE
     struct ndis_vport *vport = ndis_slot_of(request)->record;
     struct ndis_vf *vf = NULL;
 
-    if (status != NDIS_STATUS_SUCCESS)
+    if (status != NDIS_STATUS_SUCCESS || !vport)
         return status;
     ndis_lock(&sw->lock);
     if (vport->parameters.AttachedFunctionId != NDIS_PF_FUNCTION_ID)

@@ -168,24 +168,39 @@ static NTSTATUS query_interface(struct fake_bus *bus, PIRP irp)
     return complete(irp, STATUS_SUCCESS);
 }
 
+static CM_PARTIAL_RESOURCE_DESCRIPTOR resource(struct fake_bus *bus, unsigned at)
+{
+    CM_PARTIAL_RESOURCE_DESCRIPTOR entry = {.Type = CmResourceTypeMemory};
+
+    if (at < bus->bars) {
+        entry.u.Memory.Start.QuadPart = 0x1000 * (at + 1);
+        entry.u.Memory.Length = 0x1000;
+    } else if (at < bus->bars + bus->messages) {
+        entry.Type = CmResourceTypeInterrupt;
+        entry.Flags = CM_RESOURCE_INTERRUPT_LATCHED | CM_RESOURCE_INTERRUPT_MESSAGE;
+        entry.u.MessageInterrupt.Translated.Level = 5;
+    } else {
+        entry.Type = CmResourceTypePort;
+        entry.u.Port.Start.QuadPart = 0x400;
+        entry.u.Port.Length = 0x40;
+    }
+    return entry;
+}
+
 static NTSTATUS query_resources(struct fake_bus *bus, PIRP irp)
 {
-    size_t size = sizeof(CM_RESOURCE_LIST) + bus->bars * sizeof(CM_PARTIAL_RESOURCE_DESCRIPTOR);
-    PCM_PARTIAL_RESOURCE_DESCRIPTOR descriptor;
+    unsigned count = bus->bars + bus->messages + (bus->ports != 0);
+    size_t size = sizeof(CM_RESOURCE_LIST) + count * sizeof(CM_PARTIAL_RESOURCE_DESCRIPTOR);
     PCM_RESOURCE_LIST list;
 
-    if (!bus->bars)
+    if (!count)
         return complete(irp, STATUS_SUCCESS);
     list = ExAllocatePoolWithTag(PagedPool, size, 0x46616b65);
     memset(list, 0, size);
     list->Count = 1;
-    list->List[0].PartialResourceList.Count = bus->bars;
-    descriptor = list->List[0].PartialResourceList.PartialDescriptors;
-    for (unsigned i = 0; i < bus->bars; i++, descriptor++) {
-        descriptor->Type = CmResourceTypeMemory;
-        descriptor->u.Memory.Start.QuadPart = 0x1000 * (i + 1);
-        descriptor->u.Memory.Length = 0x1000;
-    }
+    list->List[0].PartialResourceList.Count = count;
+    for (unsigned i = 0; i < count; i++)
+        list->List[0].PartialResourceList.PartialDescriptors[i] = resource(bus, i);
     irp->IoStatus.Status = STATUS_SUCCESS;
     irp->IoStatus.Information = (ULONG_PTR)list;
     IoCompleteRequest(irp, IO_NO_INCREMENT);
@@ -210,6 +225,12 @@ static NTSTATUS pnp(PDEVICE_OBJECT pdo, PIRP irp)
     default:
         return complete(irp, STATUS_SUCCESS);
     }
+}
+
+static NTSTATUS power(PDEVICE_OBJECT pdo, PIRP irp)
+{
+    (void)pdo;
+    return complete(irp, STATUS_SUCCESS);
 }
 
 static VOID cancel(PDEVICE_OBJECT pdo, PIRP irp)
@@ -315,6 +336,7 @@ struct fake_bus *fake_bus_create(struct nt_partition *partition, enum fake_kind 
     pthread_mutex_init(&bus->lock, NULL);
     nt_builtin_driver(partition, "fakebus", &bus->driver);
     bus->driver->MajorFunction[IRP_MJ_PNP] = pnp;
+    bus->driver->MajorFunction[IRP_MJ_POWER] = power;
     bus->driver->MajorFunction[IRP_MJ_INTERNAL_DEVICE_CONTROL] = device_control;
     IoCreateDevice(bus->driver, sizeof bus, NULL, FILE_DEVICE_BUS_EXTENDER, 0, FALSE, &bus->pdo);
     *(struct fake_bus **)bus->pdo->DeviceExtension = bus;

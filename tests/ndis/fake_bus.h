@@ -35,7 +35,9 @@ struct fake_bus {
     unsigned total_vfs; /* more: STATUS_INVALID_PARAMETER */
     NTSTATUS block_status;
     ULONG serial;
-    unsigned bars; /* memory descriptors in the resources at start */
+    unsigned bars;     /* memory descriptors in the resources at start, of 1000h bytes from 1000h on */
+    unsigned messages; /* then message interrupts, at IRQL 5 */
+    unsigned ports;    /* then a range of 40h ports from 400h on, if not 0 */
 
     pthread_mutex_t lock;
     PIRP invalidate; /* the pending IOCTL_VPCI_INVALIDATE_BLOCK */

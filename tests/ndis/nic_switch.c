@@ -180,7 +180,7 @@ static void success_without_a_new_vf_id_is_reported_and_fails(void **state)
     nic->on_oid = same_vf_again;
     assert_int_equal(nic_allocate_vf(nic, NULL), NDIS_STATUS_SUCCESS);
     assert_int_equal(nic_allocate_vf(nic, NULL), NDIS_STATUS_FAILURE);
-    assert_true(nic_saw_rule(nic, "VF_ID"));
+    assert_true(nic_saw_rule(nic, "SRIOV_VF_ID"));
     nic->on_oid = no_vf_id;
     assert_int_equal(nic_allocate_vf(nic, NULL), NDIS_STATUS_FAILURE);
     assert_int_equal(nt_violations(nic->partition), 2);

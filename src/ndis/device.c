@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a miniport asks of its device, and asks NDIS to do with it: device objects, version, event log, reset, removal.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ndis/internal.h"
+
+#define VERSION_MAJOR 6u
+#define VERSION_MINOR 89u
+
+NDIS_EXPORT VOID NdisMGetDeviceProperty(NDIS_HANDLE MiniportAdapterHandle, PDEVICE_OBJECT *PhysicalDeviceObject,
+                                        PDEVICE_OBJECT *FunctionalDeviceObject, PDEVICE_OBJECT *NextDeviceObject,
+                                        PCM_RESOURCE_LIST *AllocatedResources,
+                                        PCM_RESOURCE_LIST *AllocatedResourcesTranslated)
+{
+    struct ndis_adapter *adapter = ndis_entry(MiniportAdapterHandle, DISPATCH_LEVEL, "NdisMGetDeviceProperty");
+
+    if (!adapter)
+        return;
+    if (PhysicalDeviceObject)
+        *PhysicalDeviceObject = adapter->pdo;
+    if (FunctionalDeviceObject)
+        *FunctionalDeviceObject = adapter->fdo;
+    if (NextDeviceObject)
+        *NextDeviceObject = adapter->lower;
+    if (AllocatedResources)
+        *AllocatedResources = adapter->resources;
+    if (AllocatedResourcesTranslated)
+        *AllocatedResourcesTranslated = adapter->translated;
+}
+
+NDIS_EXPORT ULONG NdisGetVersion(VOID)
+{
+    return VERSION_MAJOR << 16 | VERSION_MINOR;
+}
+
+/* The event log is the trace. */
+NDIS_EXPORT VOID NdisWriteErrorLogEntry(NDIS_HANDLE NdisAdapterHandle, ULONG ErrorCode, ULONG NumberOfErrorValues, ...)
+{
+    struct ndis_adapter *adapter = ndis_entry(NdisAdapterHandle, DISPATCH_LEVEL, "NdisWriteErrorLogEntry");
+    char text[96] = "";
+    size_t used = 0;
+    va_list values;
+
+    if (!adapter)
+        return;
+    va_start(values, NumberOfErrorValues);
+    for (ULONG i = 0; i < NumberOfErrorValues && used < sizeof text - 10; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %08x", va_arg(values, unsigned));
+    va_end(values);
+    TRACE_NOTE("ndis", "NdisWriteErrorLogEntry: %s, error %08x%s", nt_driver_name(adapter->driver->object), ErrorCode,
+               text);
+}
+
+/* ---- what NDIS does later, on a thread of its own at PASSIVE_LEVEL ----------------------------------------- */
+
+static void later(struct ndis_adapter *adapter, void (*routine)(void *context))
+{
+    ndis_adapter_hold(adapter);
+    if (!nt_queue_work(adapter->room->nt, routine, adapter))
+        ndis_adapter_release(adapter);
+}
+
+static void reset(void *context)
+{
+    struct ndis_adapter *adapter = context;
+
+    ndis_reset(adapter);
+    atomic_store(&adapter->wants_reset, false);
+    ndis_adapter_release(adapter);
+}
+
+NDIS_EXPORT VOID NdisMResetMiniport(NDIS_HANDLE NdisMiniportHandle)
+{
+    struct ndis_adapter *adapter = ndis_entry(NdisMiniportHandle, DISPATCH_LEVEL, "NdisMResetMiniport");
+
+    if (!adapter)
+        return;
+    TRACE_NOTE("ndis", "NdisMResetMiniport");
+    if (!atomic_exchange(&adapter->wants_reset, true))
+        later(adapter, reset);
+}
+
+static void remove_it(void *context)
+{
+    struct ndis_adapter *adapter = context;
+
+    ndis_surprise_removed(adapter);
+    ndis_adapter_release(adapter);
+}
+
+/* The device has failed: as after a surprise removal no request reaches it; who started it removes it. */
+NDIS_EXPORT VOID NdisMRemoveMiniport(NDIS_HANDLE NdisMiniportHandle)
+{
+    struct ndis_adapter *adapter = ndis_entry(NdisMiniportHandle, DISPATCH_LEVEL, "NdisMRemoveMiniport");
+
+    if (!adapter)
+        return;
+    TRACE_REFUSE("ndis", "ADAPTER_FAILED WDK NdisMRemoveMiniport", "the miniport asks for its removal");
+    later(adapter, remove_it);
+}
