@@ -48,6 +48,8 @@ int vmbus_record_receive(int socket, struct vmbus_record *record)
 {
     union control_buffer control;
     memset(record, 0, sizeof *record);
+    for (uint32_t i = 0; i < VMBUS_FDS_MAX; i++)
+        record->fd[i] = -1;
     struct iovec part = {.iov_base = record->bytes, .iov_len = sizeof record->bytes};
     struct msghdr message = {
         .msg_iov = &part,

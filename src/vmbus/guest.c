@@ -223,8 +223,10 @@ static int look(struct vmbus_guest *guest, const struct pollfd wait[3])
     return wait[2].revents ? -ECANCELED : -EAGAIN;
 }
 
-static int sleep_for_signal(struct vmbus_guest *guest, int stop_fd, int timeout_ms)
+int vmbus_guest_sleep(struct vmbus_guest *guest, int stop_fd, int timeout_ms)
 {
+    if (vmbus_guest_gone(guest))
+        return -EPIPE;
     int64_t deadline = timeout_ms < 0 ? 0 : now_ms() + timeout_ms;
     int result = -EAGAIN;
     while (result == -EAGAIN) {
@@ -244,12 +246,14 @@ static int sleep_for_signal(struct vmbus_guest *guest, int stop_fd, int timeout_
 
 static bool spin_for_data(struct vmbus_guest *guest)
 {
-    for (unsigned round = 0; round < guest->spin; round++) {
-        if (vmbus_ring_has_data(&guest->in))
-            return true;
+    unsigned rounds = vmbus_spin_rounds(&guest->learned, guest->spin);
+    bool met = false;
+    for (unsigned round = 0; round < rounds && !met; round++) {
         vmbus_pause();
+        met = vmbus_ring_has_data(&guest->in);
     }
-    return false;
+    vmbus_spin_ended(&guest->learned, met);
+    return met;
 }
 
 int vmbus_guest_wait(struct vmbus_guest *guest, int stop_fd, int timeout_ms)
@@ -257,13 +261,13 @@ int vmbus_guest_wait(struct vmbus_guest *guest, int stop_fd, int timeout_ms)
     if (vmbus_guest_gone(guest))
         return -EPIPE;
     if (!guest->memory)
-        return sleep_for_signal(guest, stop_fd, timeout_ms);
+        return vmbus_guest_sleep(guest, stop_fd, timeout_ms);
     vmbus_ring_mask(&guest->in, true);
     if (spin_for_data(guest) || vmbus_ring_mask(&guest->in, false)) {
         vmbus_ring_mask(&guest->in, true);
         return 0;
     }
-    int result = sleep_for_signal(guest, stop_fd, timeout_ms);
+    int result = vmbus_guest_sleep(guest, stop_fd, timeout_ms);
     vmbus_ring_mask(&guest->in, true);
     return result;
 }

@@ -16,6 +16,7 @@ struct vmbus_guest {
     int wake_fd; /* read */
     int answer_ms;
     unsigned spin;
+    struct vmbus_spin learned;
     void *window;
     uint32_t window_pages;
     struct vmbus_offer offer;

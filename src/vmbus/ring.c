@@ -235,26 +235,41 @@ static void consume(struct vmbus_ring *ring, uint32_t bytes, bool *signal)
     *signal = producer_wants_signal(ring, bytes);
 }
 
-int vmbus_ring_receive(struct vmbus_ring *ring, struct vmbus_packet *packet, void *buffer, uint32_t capacity,
-                       bool *signal)
+/* Copies the next descriptor. 0, -EAGAIN, -EPROTO. */
+static int next_descriptor(struct vmbus_ring *ring, struct descriptor *head, struct vmbus_packet *packet)
 {
-    *signal = false;
     int64_t available = consumer_available(ring);
     if (available <= 0)
         return available < 0 ? (int)available : -EAGAIN;
     if (available < DESCRIPTOR + TRAILER)
         return -EPROTO;
-    struct descriptor head;
-    copy_out(ring, ring->index, &head, DESCRIPTOR);
-    if (!descriptor_valid(&head, (uint32_t)available))
+    copy_out(ring, ring->index, head, DESCRIPTOR);
+    if (!descriptor_valid(head, (uint32_t)available))
         return -EPROTO;
-    uint32_t length = (uint32_t)(head.len8 - head.offset8) * 8;
     *packet = (struct vmbus_packet){
-        .type = head.type,
-        .flags = head.flags,
-        .transaction_id = head.transaction_id,
-        .length = length,
+        .type = head->type,
+        .flags = head->flags,
+        .transaction_id = head->transaction_id,
+        .length = (uint32_t)(head->len8 - head->offset8) * 8,
     };
+    return 0;
+}
+
+int vmbus_ring_peek(struct vmbus_ring *ring, struct vmbus_packet *packet)
+{
+    struct descriptor head;
+    return next_descriptor(ring, &head, packet);
+}
+
+int vmbus_ring_receive(struct vmbus_ring *ring, struct vmbus_packet *packet, void *buffer, uint32_t capacity,
+                       bool *signal)
+{
+    struct descriptor head;
+    *signal = false;
+    int error = next_descriptor(ring, &head, packet);
+    if (error)
+        return error;
+    uint32_t length = packet->length;
     bool fits = length <= capacity;
     if (fits && length)
         copy_out(ring, advance(ring, ring->index, (uint32_t)head.offset8 * 8), buffer, length);

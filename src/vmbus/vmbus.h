@@ -81,6 +81,9 @@ int vmbus_ring_send(struct vmbus_ring *ring, const struct vmbus_packet *packet, 
  * valid); -EPROTO corrupt (nothing consumed). *signal: the producer waits for the room that this freed. */
 int vmbus_ring_receive(struct vmbus_ring *ring, struct vmbus_packet *packet, void *buffer, uint32_t capacity,
                        bool *signal);
+/* Consumer: what the next packet says it is, without taking it. 0; -EAGAIN empty; -EPROTO corrupt. The producer can
+ * still change it: what counts is what vmbus_ring_receive gives. */
+int vmbus_ring_peek(struct vmbus_ring *ring, struct vmbus_packet *packet);
 /* Consumer: ask (false) or not ask (true) for wake-ups. Unmasking returns true when data arrived meanwhile. */
 bool vmbus_ring_mask(struct vmbus_ring *ring, bool masked);
 /* Consumer: is there something to receive (or a corrupt index to find)? One load. */
@@ -165,10 +168,28 @@ void vmbus_guest_set_spin(struct vmbus_guest *guest, unsigned rounds);
  * the host went away / rescinded. Handles the interrupt mask of the incoming ring. 0 = look at the rings, -ECANCELED =
  * stop_fd, -EPIPE = the offer is gone, -ETIMEDOUT. timeout_ms < 0 = for ever. */
 int vmbus_guest_wait(struct vmbus_guest *guest, int stop_fd, int timeout_ms);
+/* The sleep of vmbus_guest_wait alone, for who looks after the mask: returns at once when the host signalled since the
+ * last call. The same results. */
+int vmbus_guest_sleep(struct vmbus_guest *guest, int stop_fd, int timeout_ms);
 bool vmbus_guest_gone(struct vmbus_guest *guest); /* rescinded or host gone; sticky, cheap */
 
 /* Waiting is spin, then sleep: rounds of a pause instruction before a side sleeps. 0 = sleep at once. */
 #define VMBUS_SPIN_DEFAULT 2000u
+
+/* How long to spin this time, learned from the last times: twice as long after a spin that met what it waited for, half
+ * as long after one that did not, never longer than `limit`. After VMBUS_SPIN_PROBE waits in vain, after twice as many,
+ * and so on up to every 1,024th, one spins to the limit again, for the other side may be quicker now. Zero-initialised
+ * it starts at the limit. Several threads may share one; what they learn then mixes. */
+#define VMBUS_SPIN_PROBE 16u
+struct vmbus_spin {
+    _Atomic unsigned halvings; /* budget = limit >> halvings */
+    _Atomic unsigned vain;     /* waits in vain since the last probe */
+};
+unsigned vmbus_spin_rounds(const struct vmbus_spin *spin, unsigned limit);
+void vmbus_spin_ended(struct vmbus_spin *spin, bool met);
+/* The limit where nobody set one: VMBUS_SPIN_DEFAULT; 0 when the machine has one processor, for then the other side
+ * cannot answer while we spin. */
+unsigned vmbus_spin_default(void);
 
 static inline void vmbus_pause(void)
 {
