@@ -12,7 +12,7 @@
 #define BAR_FLAGS         0xFu
 #define MEMORY_ENABLE     0x2u
 
-/* ---- what the PF says -------------------------------------------------------------------------------------------- */
+/* ---- what the PF says --------------------------------------------------------------------------------------- */
 
 /* One probed value (two for 64 bits). false: not something a VF BAR can be. */
 static bool learn_bar(struct vstack_vf *vf, unsigned index)
@@ -42,7 +42,7 @@ static void locate_bar(struct vstack_vf *vf, unsigned index)
     CM_PARTIAL_RESOURCE_DESCRIPTOR resource = {0};
     struct vstack_bar *bar = &vf->bars[index];
 
-    if (ndis_query_bar_resource(vf->stack->adapter, vf->id, (USHORT)index, &resource) != NDIS_STATUS_SUCCESS)
+    if (vf->stack->road->bar_resource(vf, (USHORT)index, &resource) != NDIS_STATUS_SUCCESS)
         return;
     if (resource.Type != CmResourceTypeMemory)
         return;
@@ -57,7 +57,7 @@ static void locate_bar(struct vstack_vf *vf, unsigned index)
 
 NDIS_STATUS vstack_bars_learn(struct vstack_vf *vf)
 {
-    NDIS_STATUS status = ndis_query_probed_bars(vf->stack->adapter, vf->probed);
+    NDIS_STATUS status = vf->stack->road->probed_bars(vf, vf->probed);
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;
@@ -73,7 +73,7 @@ NDIS_STATUS vstack_bars_learn(struct vstack_vf *vf)
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- mapping ----------------------------------------------------------------------------------------------------- */
+/* ---- mapping ------------------------------------------------------------------------------------------------ */
 
 bool vstack_memory_enabled(struct vstack_vf *vf)
 {
@@ -170,8 +170,7 @@ void vstack_bars_unmap(struct vstack_vf *vf)
     }
 }
 
-/* ---- by message instead of by configuration write -----------------------------------------------------------------
- */
+/* ---- by message instead of by configuration write ----------------------------------------------------------- */
 
 /* True when Memory Enable was the other way. */
 static bool set_memory_enable(struct vstack_vf *vf, bool on)

@@ -34,12 +34,12 @@ static void trace_answer(struct trace_span *span, const struct vstack_answer *an
     if (!answer->known)
         TRACE_DONE(*span, "pending");
     else if (answer->status < 0)
-        TRACE_DONE(*span, "%08x", (unsigned)answer->status);
+        TRACE_DONE(*span, "%s", nt_status_name(answer->status));
     else
         TRACE_DONE(*span, "%s", success);
 }
 
-/* ---- configuration read ------------------------------------------------------------------------------------------ */
+/* ---- configuration read ------------------------------------------------------------------------------------- */
 
 /* Prepares `value` with what is known here and `hardware` with what must be asked for. */
 static NTSTATUS look_up(struct vstack_vf *vf, struct vstack_request *request, const struct access *access)
@@ -79,7 +79,7 @@ void vstack_config_read(struct vstack_vf *vf, struct vstack_request *request, UL
         trace_answer(&span, &answer, "");
 }
 
-/* ---- configuration write ----------------------------------------------------------------------------------------- */
+/* ---- configuration write ------------------------------------------------------------------------------------ */
 
 struct verdict {
     bool map, unmap, reset;
@@ -94,7 +94,7 @@ static struct verdict judge(struct vstack_vf *vf, struct vstack_register *at, ui
 {
     struct verdict verdict = {.rule = "VF_READ_ONLY_TO_GUEST pci.md 4.5"};
     const struct vstack_rule *rule = &at->rule;
-    uint32_t kept = rule->kept & mask, before = at->value;
+    uint32_t allowed = mask & ~at->locked, kept = rule->kept & allowed, before = at->value;
 
     if (rule->effect == VSTACK_BAR && vstack_memory_enabled(vf)) {
         verdict.rule = "BAR_WRITE_WHILE_DECODING vpci-wire.md 2.3";
@@ -102,20 +102,17 @@ static struct verdict judge(struct vstack_vf *vf, struct vstack_register *at, ui
         return verdict;
     }
     at->value = (before & ~kept) | (value & kept);
-    verdict.down = (rule->down | rule->clear) & mask;
+    verdict.down = (rule->down | rule->clear) & allowed;
     verdict.value = value & verdict.down;
-    verdict.refused = ((value ^ before) & ~rule->hardware & ~rule->kept & ~rule->down & mask) |
-                      (value & rule->hardware & ~verdict.down & mask);
+    /* What the hardware holds is not known here, and writing back what was read is no attempt to change it. */
+    verdict.refused = (value ^ before) & ~rule->hardware & ~(rule->kept & allowed) & mask;
     if (rule->effect == VSTACK_BAR)
         verdict.refused = 0; /* sizing: the bits that do not stick are the answer */
     if (rule->effect == VSTACK_COMMAND) {
         verdict.map = ~before & at->value & MEMORY_ENABLE;
         verdict.unmap = before & ~at->value & MEMORY_ENABLE;
     }
-    if (rule->effect == VSTACK_DEVICE_CONTROL && (value & mask & INITIATE_FLR)) {
-        verdict.reset = true;
-        verdict.refused &= ~INITIATE_FLR;
-    }
+    verdict.reset = rule->effect == VSTACK_DEVICE_CONTROL && (value & allowed & INITIATE_FLR);
     return verdict;
 }
 
@@ -186,7 +183,7 @@ void vstack_config_write(struct vstack_vf *vf, struct vstack_request *request, U
     trace_answer(&span, &answer, "written");
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ------------------------------------------------------------------------------------------------- */
 
 static bool block_length_ok(ULONG length)
 {
@@ -234,7 +231,7 @@ void vstack_block_write(struct vstack_vf *vf, struct vstack_request *request, UL
     trace_answer(&span, &answer, "written");
 }
 
-/* ---- reset and power --------------------------------------------------------------------------------------------- */
+/* ---- reset and power ---------------------------------------------------------------------------------------- */
 
 void vstack_reset(struct vstack_vf *vf, struct vstack_request *request)
 {

@@ -20,7 +20,7 @@
 /* Guest-physical addresses end here on every processor there is: a BAR above it is not mapped. */
 #define VSTACK_ADDRESS_END (1ull << 52)
 
-/* ---- what a guest sees of a dword, and may do to it -------------------------------------------------------------- */
+/* ---- what a guest sees of a dword, and may do to it --------------------------------------------------------- */
 
 enum vstack_effect {
     VSTACK_PLAIN,
@@ -42,14 +42,26 @@ struct vstack_rule {
 
 struct vstack_register {
     struct vstack_rule rule;
-    uint32_t value; /* bits that are not `hardware` */
-    uint32_t reset; /* `value` after a reset */
+    uint32_t value;  /* bits that are not `hardware` */
+    uint32_t reset;  /* `value` after a reset */
+    uint32_t locked; /* bits the host program took from the guest: as if in no mask that lets it write */
+};
+
+#define VSTACK_SHOWN_MAX 64u
+
+/* A capability that the policy knows, in the order of the VF's chain. */
+struct vstack_shown {
+    uint16_t id, offset, length;
+    bool is_extended, hidden;
+    struct vstack_rule head; /* of its first dword, which an empty one takes the place of when 100 is hidden */
 };
 
 struct vstack_view {
     uint16_t slot[VSTACK_DWORDS]; /* 1 + index into registers, 0 = no line */
     struct vstack_register *registers;
     unsigned count, capacity;
+    struct vstack_shown shown[VSTACK_SHOWN_MAX];
+    unsigned shown_count;
 };
 
 /* How the bytes of a VF are read while the view is made: true and the dword, or false. */
@@ -69,7 +81,12 @@ void vstack_view_fix(struct vstack_view *view, unsigned offset, uint32_t value);
 void vstack_view_reset(struct vstack_view *view);
 bool vstack_capabilities_add(struct vstack_view *view, const struct vstack_source *source);
 
-/* ---- BARs -------------------------------------------------------------------------------------------------------- */
+/* shown.c: the guest's chains through what is shown. false: no memory, and only the first time. */
+bool vstack_view_link(struct vstack_view *view);
+/* All capabilities of that kind; false: the view has none. Link afterwards. */
+bool vstack_view_hide(struct vstack_view *view, bool is_extended, unsigned id, bool hidden);
+
+/* ---- BARs --------------------------------------------------------------------------------------------------- */
 
 struct vstack_bar {
     uint64_t size; /* 0: no BAR at this index */
@@ -78,11 +95,18 @@ struct vstack_bar {
     uint64_t guest_address; /* while mapped */
 };
 
-/* ---- a VF -------------------------------------------------------------------------------------------------------- */
+/* ---- a VF --------------------------------------------------------------------------------------------------- */
 
 /* An OID of ours on its way; found again by NDIS_OID_REQUEST.SourceReserved. */
 struct vstack_call {
     void (*complete)(struct vstack_call *call, NDIS_STATUS status);
+};
+
+/* A place in the line before a PF driver of the generic road (generic_gate.c). */
+struct vstack_turn {
+    struct vstack_turn *next;
+    struct vstack_vf *vf; /* whose request it is; NULL: a thread waits for it */
+    bool granted;
 };
 
 enum vstack_kind {
@@ -118,21 +142,52 @@ struct vstack_vf {
 
     _Atomic uint64_t invalid;
     bool announced;
+    bool raised; /* vstack_invalidate_all() has still to tell of it; stack->lock */
 
-    /* The request that is at the PF driver. `current` is NULL when it was abandoned; then the OID comes back to nobody.
-     */
+    /* The request that is at the PF driver. `current` is NULL when it was abandoned; then it comes back to nobody. */
     bool busy, resetting;
     struct vstack_request *current, *head, *tail;
     struct vstack_request reset; /* ours, after a detach */
-    struct vstack_call call;
-    NDIS_OID_REQUEST oid;
+    uint64_t parent;             /* span it belongs to */
     uint64_t buffer[(32 + VSTACK_BLOCK_MAX) / 8];
-    uint64_t parent; /* span the OID belongs to */
+    struct vstack_call call; /* NDIS road */
+    NDIS_OID_REQUEST oid;
+    struct vstack_turn turn; /* generic road */
+    struct {
+        enum vstack_kind kind;
+        ULONG where, size, value;
+    } sent;
+};
+
+/* ---- the roads ---------------------------------------------------------------------------------------------- */
+
+/* How a PF driver is reached. What goes by a road waits for its end, at PASSIVE_LEVEL, but for the last three: they
+ * carry a partition's request. Statuses are NDIS's or NTSTATUS. Neither lock is held but where it is said. */
+struct vstack_road {
+    void (*close)(struct vstack *stack); /* the VFs are gone; after return nothing comes up the road any more */
+    NDIS_STATUS (*switch_create)(struct vstack *stack, ULONG num_vfs);
+    NDIS_STATUS (*switch_delete)(struct vstack *stack);
+    NDIS_STATUS(*allocate)
+    (struct vstack_vf *vf, const struct vstack_vf_options *options); /* sets id, rid, allocated */
+    NDIS_STATUS (*connect)(struct vstack_vf *vf);
+    void (*release)(struct vstack_vf *vf); /* undoes what of the two was done; resets the VF */
+    NDIS_STATUS (*learn_ids)(struct vstack_vf *vf);
+    NDIS_STATUS (*probed_bars)(struct vstack_vf *vf, ULONG values[6]);
+    NDIS_STATUS (*bar_resource)(struct vstack_vf *vf, USHORT index, PCM_PARTIAL_RESOURCE_DESCRIPTOR resource);
+    /* One of the four kinds that carry data, for nobody's account: all of `length` bytes (at most 4096), or a failure.
+     */
+    NDIS_STATUS (*access)(struct vstack_vf *vf, enum vstack_kind kind, ULONG where, void *data, ULONG length);
+
+    void (*stage)(struct vstack_vf *vf, const struct vstack_request *request); /* vf->lock held: copies what to send */
+    NDIS_STATUS (*send)(struct vstack_vf *vf); /* <= DISPATCH_LEVEL; NDIS_STATUS_PENDING: vstack_request_back() later */
+    ULONG (*fetch)(struct vstack_vf *vf, UCHAR *data, ULONG size); /* what a read brought, at most `size`; lock held */
 };
 
 struct vstack {
-    struct ndis_adapter *adapter;
+    const struct vstack_road *road;
+    struct ndis_adapter *adapter; /* of the NDIS road, */
     NDIS_HANDLE binding;
+    struct vstack_generic *generic; /* of the generic one */
     bool has_switch;
     atomic_bool removed;
     pthread_mutex_t lock;
@@ -140,14 +195,12 @@ struct vstack {
     struct vstack_vf **functions; /* by VFId */
 };
 
-/* stack.c: OIDs that wait. */
-void vstack_header(NDIS_OBJECT_HEADER *header, ULONG size);
-NDIS_STATUS vstack_set(struct vstack *stack, NDIS_OID oid, void *buffer, ULONG length);
-NDIS_STATUS vstack_method(struct vstack *stack, NDIS_OID oid, void *buffer, ULONG length, ULONG *written);
-void vstack_remember_call(NDIS_OID_REQUEST *oid, struct vstack_call *call);
+/* stack.c: an empty stack; NULL: no memory. */
+struct vstack *vstack_new(const struct vstack_road *road);
+void vstack_discard(struct vstack *stack);
 
 /* request.c */
-void vstack_requests_init(struct vstack_vf *vf);
+void vstack_request_back(struct vstack_vf *vf, NDIS_STATUS status); /* what send() returned PENDING for; <= DISPATCH */
 /* What came back before the submitting call returned, for its trace: by then the request may be in use again. */
 struct vstack_answer {
     bool known;
@@ -173,8 +226,9 @@ void vstack_bars_unmap(struct vstack_vf *vf);
 /* Kept registers to reset, BARs unmapped: after a reset and for the next owner. */
 void vstack_guest_reset(struct vstack_vf *vf);
 
-/* invalidate.c */
+/* owner.c */
 void vstack_on_invalidate(void *context, NDIS_SRIOV_FUNCTION_ID id, ULONG64 mask);
+void vstack_invalidate_all(struct vstack *stack, ULONG64 mask); /* every VF that is given out now */
 void vstack_announce(struct vstack_vf *vf);
 
 #endif

@@ -24,7 +24,7 @@ NTSTATUS vstack_vf_attach(struct vstack_vf *vf, const struct vstack_partition *p
         vstack_announce(vf);
     else
         TRACE_REFUSE("vstack", "VF_HAS_OWNER vpci-wire.md 6.6", "VF %u", vf->id);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 
@@ -51,7 +51,7 @@ void vstack_vf_detach(struct vstack_vf *vf)
     TRACE_DONE(span, "detached");
 }
 
-/* ---- invalidations ----------------------------------------------------------------------------------------------- */
+/* ---- invalidations ------------------------------------------------------------------------------------------ */
 
 /* Tells the owner, once for what stands in the word. Whoever comes first does it; nobody does it for an empty word. */
 void vstack_announce(struct vstack_vf *vf)
@@ -98,6 +98,42 @@ void vstack_on_invalidate(void *context, NDIS_SRIOV_FUNCTION_ID id, ULONG64 mask
         vstack_announce(vf);
     vstack_callback_leave(vf);
     TRACE_DONE(span, "%s", first ? "cached" : "added to what waits");
+}
+
+/* A VF whose owner is to be told of an invalidation of all, kept over the telling. */
+static struct vstack_vf *next_raised(struct vstack *stack)
+{
+    struct vstack_vf *vf;
+
+    pthread_mutex_lock(&stack->lock);
+    for (vf = stack->vfs; vf && !vf->raised; vf = vf->next)
+        ;
+    if (vf) {
+        vf->raised = false;
+        pthread_mutex_lock(&vf->lock);
+        vstack_callback_enter(vf);
+        pthread_mutex_unlock(&vf->lock);
+    }
+    pthread_mutex_unlock(&stack->lock);
+    return vf;
+}
+
+void vstack_invalidate_all(struct vstack *stack, ULONG64 mask)
+{
+    struct vstack_vf *vf;
+
+    TRACE_DOOR(span, "vstack", "invalidate", "all VFs: mask %016llx", (unsigned long long)mask);
+    pthread_mutex_lock(&stack->lock);
+    for (vf = mask ? stack->vfs : NULL; vf; vf = vf->next) {
+        if (atomic_fetch_or(&vf->invalid, mask) == 0)
+            vf->raised = true;
+    }
+    pthread_mutex_unlock(&stack->lock);
+    while ((vf = next_raised(stack)) != NULL) {
+        vstack_announce(vf);
+        vstack_callback_leave(vf);
+    }
+    TRACE_DONE(span, "cached");
 }
 
 ULONG64 vstack_take_invalidations(struct vstack_vf *vf)

@@ -17,12 +17,13 @@
  * `kept` masks are the probed size masks. */
 const struct vstack_rule vstack_header_rules[] = {
     {.offset = 0x00}, /* Device ID, Vendor ID */
-    /* Status: Capabilities List read, error bits write 1 to clear. Command: Bus Master goes down; Memory Space and
-     * Interrupt Disable are the guest's own, because a VF has neither; I/O Space, Parity, SERR are not writable. */
+    /* Status: Capabilities List read, error bits write 1 to clear. Command: Bus Master goes down; Memory
+     * Space is the guest's own, because a VF has none; I/O Space, Parity, SERR and Interrupt Disable are not writable.
+     */
     {.offset = 0x04,
      .effect = VSTACK_COMMAND,
      .hardware = 0xF9100004,
-     .kept = 0x00000402,
+     .kept = 0x00000002,
      .down = 0x00000004,
      .clear = 0xF9000000},
     {.offset = 0x08},                     /* Class Code, Revision ID */
@@ -104,7 +105,7 @@ const struct vstack_capability *vstack_capability_rule(bool is_extended, unsigne
     return NULL;
 }
 
-/* ---- capabilities that say how long they are; `header` is their first dword, `second` the one behind ------------- */
+/* ---- capabilities that say how long they are; `header` is their first dword, `second` the one behind -------- */
 
 unsigned vstack_msi_length(uint32_t header, uint32_t second)
 {

@@ -2,9 +2,9 @@
  *
  * Requests of a partition on their way to the PF driver, one of a VF at a time.
  *
- * The OID and its buffer belong to the VF, not to the request: when an owner leaves, or gives up waiting, its requests
- * complete at once although the PF driver may still hold the OID. `current` says whom the OID was for; an OID that
- * comes back while `current` is NULL comes back to nobody.
+ * What goes down the road belongs to the VF, not to the request: when an owner leaves, or gives up waiting, its
+ * requests complete at once although the PF driver may still be at it. `current` says whom it was for; what comes back
+ * while `current` is NULL comes back to nobody.
  */
 #include <string.h>
 
@@ -68,127 +68,42 @@ void vstack_finish(struct vstack_vf *vf, struct vstack_request *request, NTSTATU
     vstack_callback_leave(vf);
 }
 
-/* ---- the OID of each kind ---------------------------------------------------------------------------------------- */
-
-_Static_assert(sizeof(NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS) == sizeof(NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS),
-               "one offset serves all four");
-#define DATA_OFFSET ((ULONG)sizeof(NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS))
-
-static const struct {
-    NDIS_OID oid;
-    NDIS_REQUEST_TYPE type;
-    ULONG size;   /* of the structure: Header.Size */
-    ULONG length; /* of the buffer, without data */
-} oids[] = {
-    [VSTACK_CONFIG_READ] = {OID_SRIOV_READ_VF_CONFIG_SPACE, NdisRequestMethod,
-                            NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS_REVISION_1, 0},
-    [VSTACK_CONFIG_WRITE] = {OID_SRIOV_WRITE_VF_CONFIG_SPACE, NdisRequestSetInformation,
-                             NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_SPACE_PARAMETERS_REVISION_1, 0},
-    [VSTACK_BLOCK_READ] = {OID_SRIOV_READ_VF_CONFIG_BLOCK, NdisRequestMethod,
-                           NDIS_SIZEOF_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1, 0},
-    [VSTACK_BLOCK_WRITE] = {OID_SRIOV_WRITE_VF_CONFIG_BLOCK, NdisRequestSetInformation,
-                            NDIS_SIZEOF_SRIOV_WRITE_VF_CONFIG_BLOCK_PARAMETERS_REVISION_1, 0},
-    [VSTACK_RESET] = {OID_SRIOV_RESET_VF, NdisRequestSetInformation, NDIS_SIZEOF_SRIOV_RESET_VF_PARAMETERS_REVISION_1,
-                      sizeof(NDIS_SRIOV_RESET_VF_PARAMETERS)},
-    [VSTACK_POWER] = {OID_SRIOV_SET_VF_POWER_STATE, NdisRequestSetInformation,
-                      NDIS_SIZEOF_SRIOV_SET_VF_POWER_STATE_PARAMETERS_REVISION_1,
-                      sizeof(NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS)},
-};
-
-static bool carries_data(enum vstack_kind kind)
-{
-    return kind <= VSTACK_BLOCK_WRITE;
-}
-
 static bool is_read(const struct vstack_request *request)
 {
     return request->kind == VSTACK_CONFIG_READ || request->kind == VSTACK_BLOCK_READ;
 }
 
-/* Fills the VF's buffer for the request and gives its length. Bytes behind the structure: what is written, else zero.
- */
-static ULONG fill_buffer(struct vstack_vf *vf, const struct vstack_request *request)
-{
-    NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS *parameters = (void *)vf->buffer;
-    NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS *block = (void *)vf->buffer;
-    NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS *power = (void *)vf->buffer;
-    UCHAR *data = (UCHAR *)vf->buffer + DATA_OFFSET;
-
-    memset(vf->buffer, 0, sizeof(vf->buffer));
-    vstack_header(&parameters->Header, oids[request->kind].size);
-    parameters->VFId = vf->id;
-    if (request->kind == VSTACK_POWER)
-        power->PowerState = (NDIS_DEVICE_POWER_STATE)request->value;
-    if (!carries_data(request->kind))
-        return oids[request->kind].length;
-    parameters->Length = request->size;
-    parameters->BufferOffset = DATA_OFFSET;
-    if (request->kind == VSTACK_BLOCK_READ || request->kind == VSTACK_BLOCK_WRITE)
-        block->BlockId = request->offset;
-    else
-        parameters->Offset = request->offset;
-    if (request->kind == VSTACK_CONFIG_WRITE)
-        memcpy(data, &request->value, request->size);
-    if (request->kind == VSTACK_BLOCK_WRITE)
-        memcpy(data, request->data, request->size);
-    return DATA_OFFSET + request->size;
-}
-
-/* Makes the OID of vf->current. vf->lock held, so that the request may be abandoned before the OID is sent. */
+/* vf->lock held, so that the request may be abandoned before it is sent. */
 static void stage(struct vstack_vf *vf)
 {
-    const struct vstack_request *request = vf->current;
-    NDIS_OID_REQUEST *oid = &vf->oid;
-    ULONG length = fill_buffer(vf, request);
-
-    memset(oid, 0, sizeof(*oid));
-    oid->Header.Type = NDIS_OBJECT_TYPE_OID_REQUEST;
-    oid->Header.Revision = NDIS_OID_REQUEST_REVISION_1;
-    oid->Header.Size = NDIS_SIZEOF_OID_REQUEST_REVISION_1;
-    oid->RequestType = oids[request->kind].type;
-    vstack_remember_call(oid, &vf->call);
-    vf->parent = request->span;
-    if (oid->RequestType == NdisRequestMethod) {
-        oid->DATA.METHOD_INFORMATION.Oid = oids[request->kind].oid;
-        oid->DATA.METHOD_INFORMATION.InformationBuffer = vf->buffer;
-        oid->DATA.METHOD_INFORMATION.InputBufferLength = length;
-        oid->DATA.METHOD_INFORMATION.OutputBufferLength = length;
-    } else {
-        oid->DATA.SET_INFORMATION.Oid = oids[request->kind].oid;
-        oid->DATA.SET_INFORMATION.InformationBuffer = vf->buffer;
-        oid->DATA.SET_INFORMATION.InformationBufferLength = length;
-    }
+    vf->parent = vf->current->span;
+    vf->stack->road->stage(vf, vf->current);
 }
 
-/* What a read brought: never more than was asked for, never more than the PF driver says it wrote. */
+/* What a read brought: never more than was asked for. */
 static NTSTATUS fetch(struct vstack_vf *vf, struct vstack_request *request)
 {
-    const UCHAR *data = (const UCHAR *)vf->buffer + DATA_OFFSET;
-    ULONG written = vf->oid.DATA.METHOD_INFORMATION.BytesWritten;
-    ULONG got = written > DATA_OFFSET ? written - DATA_OFFSET : 0;
+    ULONG below = 0, got;
 
-    if (got > request->size)
-        got = request->size;
     if (request->kind == VSTACK_BLOCK_READ) {
         memset(request->data, 0, sizeof(request->data));
-        memcpy(request->data, data, got);
-        request->length = got;
+        request->length = vf->stack->road->fetch(vf, request->data, request->size);
         return STATUS_SUCCESS;
     }
+    got = vf->stack->road->fetch(vf, (UCHAR *)&below, request->size);
     if (got != request->size) {
         TRACE_REFUSE("vstack", "SHORT_CONFIG_READ ndis.md 4.4", "%u of %u bytes", got, request->size);
         return STATUS_UNSUCCESSFUL;
     }
-    ULONG below = 0;
-    memcpy(&below, data, got);
     request->value |= below & request->hardware;
     return STATUS_SUCCESS;
 }
 
-/* ---- the queue --------------------------------------------------------------------------------------------------- */
+/* ---- the queue ---------------------------------------------------------------------------------------------- */
 
-/* The OID is back: its request, if anyone still waits, completes; the next one takes its place. True: there is one. */
-static bool oid_back(struct vstack_vf *vf, NDIS_STATUS ndis, struct vstack_answer *answer)
+/* It is back from the PF driver: the request, if anyone still waits, completes; the next one takes its place. True:
+ * there is one. */
+static bool came_back(struct vstack_vf *vf, NDIS_STATUS ndis, struct vstack_answer *answer)
 {
     NTSTATUS status = nt_status(vf, ndis);
     struct vstack_request *request;
@@ -200,7 +115,7 @@ static bool oid_back(struct vstack_vf *vf, NDIS_STATUS ndis, struct vstack_answe
         vf->resetting = false; /* nobody waits for it, and from here it may be sent again */
         request = NULL;
     } else if (!request) {
-        TRACE_NOTE("vstack", "late completion %08x of an abandoned request dropped", (unsigned)ndis);
+        TRACE_NOTE("vstack", "late completion %s of an abandoned request dropped", ndis_status_name(ndis));
     } else if (status == STATUS_SUCCESS && is_read(request)) {
         status = fetch(vf, request);
     }
@@ -222,32 +137,26 @@ static bool oid_back(struct vstack_vf *vf, NDIS_STATUS ndis, struct vstack_answe
     return more;
 }
 
-/* Sends the staged OID, and those behind it as long as they complete at once. `answer` is of the first. */
+/* Sends what is staged, and those behind it as long as they complete at once. `answer` is of the first. */
 static void run(struct vstack_vf *vf, struct vstack_answer *answer)
 {
     NDIS_STATUS status;
     bool more;
     do {
-        status = NdisOidRequest(vf->stack->binding, &vf->oid);
-        more = status != NDIS_STATUS_PENDING && oid_back(vf, status, answer);
+        status = vf->stack->road->send(vf);
+        more = status != NDIS_STATUS_PENDING && came_back(vf, status, answer);
         answer = NULL;
     } while (more);
 }
 
-static void oid_completed(struct vstack_call *call, NDIS_STATUS status)
+void vstack_request_back(struct vstack_vf *vf, NDIS_STATUS status)
 {
-    struct vstack_vf *vf = CONTAINING_RECORD(call, struct vstack_vf, call);
-    if (!oid_back(vf, status, NULL))
+    if (!came_back(vf, status, NULL))
         return;
     TRACE_DOOR(span, "vstack", "next request", "VF %u", vf->id);
     TRACE_UNDER(span, vf->parent);
     run(vf, NULL);
     TRACE_DONE(span, "sent");
-}
-
-void vstack_requests_init(struct vstack_vf *vf)
-{
-    vf->call.complete = oid_completed;
 }
 
 static void enqueue(struct vstack_vf *vf, struct vstack_request *request)
@@ -297,7 +206,7 @@ void vstack_submit(struct vstack_vf *vf, struct vstack_request *request, enum vs
     }
 }
 
-/* ---- giving up --------------------------------------------------------------------------------------------------- */
+/* ---- giving up ---------------------------------------------------------------------------------------------- */
 
 /* vf->lock held. */
 static bool take_out(struct vstack_vf *vf, struct vstack_request *request)

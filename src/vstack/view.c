@@ -64,7 +64,7 @@ bool vstack_view_build(struct vstack_view *view, const struct vstack_source *sou
     return vstack_capabilities_add(view, source);
 }
 
-/* ---- capability chains ------------------------------------------------------------------------------------------- */
+/* ---- capability chains -------------------------------------------------------------------------------------- */
 
 /* One walk: standard (040-0FF, next in bits 15:8) or extended (100-FFF, next in bits 31:20). */
 struct chain {
@@ -72,7 +72,6 @@ struct chain {
     const struct vstack_source *source;
     bool is_extended;
     unsigned first, end;            /* the area */
-    unsigned last;                  /* offset of the last capability shown, 0 = none */
     uint8_t visited[VSTACK_DWORDS]; /* which bounds the walk */
 };
 
@@ -97,27 +96,12 @@ static bool free_range(const struct chain *chain, unsigned offset, unsigned leng
     return true;
 }
 
-/* What the guest finds where the chain said "next": in the capability before, in the pointer of the header, or, when
- * the first extended capability is hidden, in an empty one at 100. */
-static bool link_from_last(struct chain *chain, unsigned offset)
-{
-    unsigned from = chain->last ? chain->last : chain->is_extended ? 0x100 : 0x34;
-
-    if (chain->is_extended && offset == 0x100)
-        return true;
-    if (!vstack_view_add(chain->view, from))
-        return false;
-    vstack_view_fix(chain->view, from, chain->is_extended ? offset << 20 : chain->last ? offset << 8 : offset);
-    return true;
-}
-
-/* Adds the lines of one capability and hooks it into the guest's chain. false: no memory. */
+/* Adds the lines of one capability; it is hooked into the guest's chain when all are known. false: no memory. */
 static bool show(struct chain *chain, unsigned offset, const struct vstack_capability *capability, unsigned length)
 {
     uint32_t next_mask = chain->is_extended ? 0xFFF00000 : 0x0000FF00;
+    struct vstack_register *head;
 
-    if (!link_from_last(chain, offset))
-        return false;
     for (unsigned at = 0; at < length; at += 4) {
         struct vstack_register *line = vstack_view_add(chain->view, offset + at);
         if (!line)
@@ -131,8 +115,13 @@ static bool show(struct chain *chain, unsigned offset, const struct vstack_capab
         rule.offset = (uint16_t)(offset + rule.offset);
         vstack_view_find(chain->view, rule.offset)->rule = rule;
     }
-    vstack_view_find(chain->view, offset)->rule.hardware &= ~next_mask;
-    chain->last = offset;
+    head = vstack_view_find(chain->view, offset);
+    head->rule.hardware &= ~next_mask;
+    chain->view->shown[chain->view->shown_count++] = (struct vstack_shown){.id = capability->id,
+                                                                           .offset = (uint16_t)offset,
+                                                                           .length = (uint16_t)length,
+                                                                           .is_extended = chain->is_extended,
+                                                                           .head = head->rule};
     return true;
 }
 
@@ -159,7 +148,8 @@ static bool consider(struct chain *chain, unsigned offset, uint32_t header)
         return true;
     }
     length = length_of(chain, capability, offset, header);
-    if (length < capability->minimum || !free_range(chain, offset, length)) {
+    if (length < capability->minimum || !free_range(chain, offset, length) ||
+        chain->view->shown_count == VSTACK_SHOWN_MAX) {
         TRACE_REFUSE("vstack", "CAPABILITY_OUT_OF_PLACE pci.md 4.8", "%04x at 0x%03x, %u bytes: hidden",
                      id_of(chain, header), offset, length);
         return true;
@@ -199,5 +189,5 @@ bool vstack_capabilities_add(struct vstack_view *view, const struct vstack_sourc
 
     if (source->read(source->context, 0x34, &pointer) && !walk(&standard, pointer & 0xFC))
         return false;
-    return walk(&extended, 0x100);
+    return walk(&extended, 0x100) && vstack_view_link(view);
 }

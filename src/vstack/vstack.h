@@ -18,18 +18,32 @@
 struct vstack;
 struct vstack_vf;
 
-/* ---- the switch. PASSIVE_LEVEL, one thread at a time per vstack. ------------------------------------------------ */
+/* ---- two roads ----------------------------------------------------------------------------------------------------
+ *
+ * A PF driver is an NDIS miniport, reached by OIDs, or any other driver, reached by SRIOV_DEVICE_INTERFACE_STANDARD and
+ * the IOCTLs of pcivirt.h. Which of them it is ends here: all that follows is the same on both, and a guest cannot
+ * tell. Where a comment names an OID, the generic road has the callback of the same meaning; what has none says so. */
+
+/* ---- the switch. PASSIVE_LEVEL, one thread at a time per vstack. -------------------------------------------- */
 
 /* Opens the PF adapter. NDIS_STATUS_RESOURCES, NDIS_STATUS_CLOSING, NDIS_STATUS_NOT_SUPPORTED (the miniport declared no
  * SR-IOV). */
 NDIS_STATUS vstack_create(struct ndis_adapter *adapter, struct vstack **stack);
-void vstack_destroy(struct vstack *stack); /* frees VFs and the switch that remain */
+/* Attaches to a PF driver that is no miniport, as its one client (pci.md 3.6): waits while it is being rebalanced.
+ * STATUS_NOT_SUPPORTED: its device stack has no such interface; STATUS_SHARING_VIOLATION: it has a client;
+ * STATUS_INSUFFICIENT_RESOURCES; else what the PF driver answered. While a VF is given out a rebalance is vetoed with
+ * STATUS_DEVICE_BUSY; between one that was not and the restart, allocating a VF is NDIS_STATUS_INVALID_STATE. */
+NTSTATUS vstack_create_generic(PDEVICE_OBJECT pdo, struct vstack **stack);
+bool vstack_is_generic(PDEVICE_OBJECT pdo); /* has it the interface that the generic road needs? */
+void vstack_destroy(struct vstack *stack);  /* frees VFs and the switch that remain */
+/* Generic road: there is no switch; the PF driver enabled its VFs when it started, and the first `num_vfs` of them are
+ * given out from now on. NDIS_STATUS_INVALID_PARAMETER: it has not so many. */
 NDIS_STATUS vstack_switch_create(struct vstack *stack, ULONG num_vfs);
 NDIS_STATUS vstack_switch_delete(struct vstack *stack);
 
 struct vstack_vf_options {
     const char *vm_name; /* UTF-8, at most 255 characters */
-    UCHAR mac[6];
+    UCHAR mac[6];        /* generic road: cannot be told; its PF driver chooses */
 };
 /* ALLOCATE_VF, CREATE_VPORT, then all that a partition must know of it: VF_VENDOR_DEVICE_ID, PROBED_BARS,
  * BAR_RESOURCES, class and subsystem by READ_VF_CONFIG_SPACE. On failure everything done is undone. */
@@ -39,8 +53,10 @@ void vstack_vf_free(struct vstack_vf *vf);
 /* The PF was surprise removed (ndis.md 7.12): every owner is told once, every request fails from now on. Any thread,
  * <= DISPATCH_LEVEL. */
 void vstack_pf_removed(struct vstack *stack);
-/* Any OID through the stack's binding, waiting for completion: what a host program's vfp_oid() does. */
+/* Any OID through the stack's binding, waiting for completion: what a host program's vfp_oid() does. Generic road:
+ * NDIS_STATUS_NOT_SUPPORTED, and no binding. */
 NDIS_STATUS vstack_oid(struct vstack *stack, PNDIS_OID_REQUEST request);
+NDIS_HANDLE vstack_binding(const struct vstack *stack); /* the stack as an overlying driver */
 
 struct vstack_identity {
     USHORT vendor, device;
@@ -48,6 +64,7 @@ struct vstack_identity {
     USHORT sub_vendor, sub_system;
     ULONG serial; /* unique among VFs of this host: its routing ID */
 };
+struct vstack *vstack_of(const struct vstack_vf *vf);
 NDIS_SRIOV_FUNCTION_ID vstack_vf_id(const struct vstack_vf *vf);
 ULONG vstack_vf_rid(const struct vstack_vf *vf); /* NDIS_MAKE_RID form */
 const struct vstack_identity *vstack_vf_identity(const struct vstack_vf *vf);
@@ -55,7 +72,28 @@ const ULONG *vstack_vf_probed_bars(const struct vstack_vf *vf); /* 6 */
 /* Bytes of the BAR that starts at that register; 0: none does. */
 ULONG64 vstack_vf_bar_size(const struct vstack_vf *vf, unsigned index);
 
-/* ---- a partition's end of a VF ----------------------------------------------------------------------------------- */
+/* ---- the policy of one VF ------------------------------------------------------------------------------------
+ *
+ * What its guest sees and may write begins as the tables of policy.c and what the VF has; a host program takes from it,
+ * VF by VF, while nobody owns the VF (else STATUS_SHARING_VIOLATION, nothing changed). It stays for every later owner.
+ * Nothing is given to a guest that the tables do not give. Any thread. */
+
+/* A dword of the guest's view: which bits are read from the VF (the others are fixed or kept in the stack), which the
+ * guest may write and where that goes, and which of those the host program took. */
+struct vstack_policy_row {
+    USHORT offset;
+    ULONG hardware, kept, down, clear, locked;
+};
+/* In ascending order; fills up to `capacity`, returns how many there are. */
+unsigned vstack_policy_rows(struct vstack_vf *vf, struct vstack_policy_row *rows, unsigned capacity);
+/* These bits of the dword, and no others, are read-only to the guest beyond the tables. STATUS_INVALID_PARAMETER: not
+ * an offset of a dword; STATUS_OBJECT_NAME_NOT_FOUND: not in the guest's view. */
+NTSTATUS vstack_policy_lock(struct vstack_vf *vf, ULONG offset, ULONG mask);
+/* Takes each capability of that ID out of the guest's chain, or puts it back. STATUS_OBJECT_NAME_NOT_FOUND: the VF has
+ * none, or it is not for guests. */
+NTSTATUS vstack_policy_hide(struct vstack_vf *vf, bool is_extended, USHORT id, bool hidden);
+
+/* ---- a partition's end of a VF ------------------------------------------------------------------------------ */
 
 /* Callbacks never block and may come from any thread at <= DISPATCH_LEVEL, also from inside a call into this room. */
 struct vstack_partition {
@@ -87,6 +125,12 @@ void vstack_vf_detach(struct vstack_vf *vf);
  * nothing. Mask 0, an unknown VFId: ignored. Any thread. */
 ULONG64 vstack_take_invalidations(struct vstack_vf *vf);
 void vstack_return_invalidations(struct vstack_vf *vf, ULONG64 mask);
+
+/* What a host program does to a VF past its guest: registers and blocks as the PF driver gives them. PASSIVE_LEVEL;
+ * waits. At most 4096 bytes, all of them or a failure. */
+enum vstack_access { VSTACK_REGISTERS, VSTACK_BLOCK };
+NDIS_STATUS vstack_vf_read(struct vstack_vf *vf, enum vstack_access what, ULONG where, void *data, ULONG length);
+NDIS_STATUS vstack_vf_write(struct vstack_vf *vf, enum vstack_access what, ULONG where, const void *data, ULONG length);
 
 #define VSTACK_BLOCK_MAX 128 /* VPCI_MAX_READ_WRITE_BLOCK_SIZE, pci.md 2.1 */
 

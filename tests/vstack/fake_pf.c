@@ -35,8 +35,7 @@ const struct fake_device fake_nvme = {"nvme",      0x1B36,
                                       0x0010,      {0xFFFFC004, 0xFFFFFFFF, 0, 0, 0, 0},
                                       dwords_nvme, sizeof dwords_nvme / sizeof dwords_nvme[0]};
 
-/* ---- registers -----------------------------------------------------------------------------------------------------
- */
+/* ---- registers ---------------------------------------------------------------------------------------------- */
 
 static void reset_space(struct fake_pf *pf, USHORT vf)
 {
@@ -58,8 +57,7 @@ static void write_byte(struct fake_pf *pf, USHORT vf, unsigned offset, UCHAR val
     }
 }
 
-/* ---- OIDs ----------------------------------------------------------------------------------------------------------
- */
+/* ---- OIDs --------------------------------------------------------------------------------------------------- */
 
 static void *buffer_of(PNDIS_OID_REQUEST request)
 {
@@ -78,16 +76,16 @@ static NDIS_STATUS allocate(struct fake_pf *pf, PNDIS_OID_REQUEST request)
 {
     NDIS_NIC_SWITCH_VF_PARAMETERS *parameters = buffer_of(request);
     unsigned id = 0;
-    while (id < FAKE_VFS && pf->allocated[id])
+    while (id < pf->vfs && pf->allocated[id])
         id++;
     if (pf->vf_id >= 0)
         id = (unsigned)pf->vf_id;
-    if (id >= FAKE_VFS)
+    if (id >= pf->vfs)
         return NDIS_STATUS_RESOURCES;
     pf->allocated[id] = true;
     reset_space(pf, (USHORT)id);
     parameters->VFId = (USHORT)id;
-    parameters->RequestorId = NDIS_MAKE_RID(0, 1, 0x80 + 2 * id);
+    parameters->RequestorId = NDIS_MAKE_RID(0, 1 + (0x80 + 2 * id) / 256, (0x80 + 2 * id) % 256);
     wrote(request, sizeof *parameters);
     return NDIS_STATUS_SUCCESS;
 }
@@ -135,7 +133,7 @@ static NDIS_STATUS space(struct fake_pf *pf, PNDIS_OID_REQUEST request, bool wri
     NDIS_SRIOV_READ_VF_CONFIG_SPACE_PARAMETERS *p = buffer_of(request);
     UCHAR *data = (UCHAR *)p + p->BufferOffset;
 
-    if (p->VFId >= FAKE_VFS || !pf->allocated[p->VFId] || p->Offset >= 4096 || p->Length > 4096 - p->Offset)
+    if (p->VFId >= pf->vfs || !pf->allocated[p->VFId] || p->Offset >= 4096 || p->Length > 4096 - p->Offset)
         return NDIS_STATUS_INVALID_PARAMETER;
     pthread_mutex_lock(&pf->lock);
     for (ULONG i = 0; i < p->Length; i++) {
@@ -154,7 +152,7 @@ static NDIS_STATUS block(struct fake_pf *pf, PNDIS_OID_REQUEST request, bool wri
 {
     NDIS_SRIOV_READ_VF_CONFIG_BLOCK_PARAMETERS *p = buffer_of(request);
     UCHAR *data = (UCHAR *)p + p->BufferOffset;
-    if (p->VFId >= FAKE_VFS || !pf->allocated[p->VFId] || p->BlockId >= FAKE_BLOCKS || p->Length > 128)
+    if (p->VFId >= pf->vfs || !pf->allocated[p->VFId] || p->BlockId >= FAKE_BLOCKS || p->Length > 128)
         return NDIS_STATUS_INVALID_PARAMETER;
     pthread_mutex_lock(&pf->lock);
     if (write)
@@ -222,12 +220,42 @@ static void record(struct fake_pf *pf, PNDIS_OID_REQUEST request, NDIS_STATUS st
     pthread_mutex_unlock(&pf->lock);
 }
 
+/* A PF driver that sleeps, or loops, where it should pend. */
+static void block_here(struct fake_pf *pf)
+{
+    pthread_mutex_lock(&pf->lock);
+    pf->blocked++;
+    pthread_cond_broadcast(&pf->block_changed);
+    while (pf->block_oid)
+        pthread_cond_wait(&pf->block_changed, &pf->lock);
+    pf->blocked--;
+    pthread_mutex_unlock(&pf->lock);
+}
+
+void fake_pf_wait_blocked(struct fake_pf *pf)
+{
+    pthread_mutex_lock(&pf->lock);
+    while (!pf->blocked)
+        pthread_cond_wait(&pf->block_changed, &pf->lock);
+    pthread_mutex_unlock(&pf->lock);
+}
+
+void fake_pf_unblock(struct fake_pf *pf)
+{
+    pthread_mutex_lock(&pf->lock);
+    pf->block_oid = 0;
+    pthread_cond_broadcast(&pf->block_changed);
+    pthread_mutex_unlock(&pf->lock);
+}
+
 static NDIS_STATUS on_oid(struct nic *nic, PNDIS_OID_REQUEST request)
 {
     struct fake_pf *pf = nic->user;
     NDIS_OID oid = request->DATA.QUERY_INFORMATION.Oid;
     NDIS_STATUS status;
 
+    if (oid == pf->block_oid)
+        block_here(pf);
     if (oid == pf->pend_oid) {
         record(pf, request, NDIS_STATUS_PENDING);
         return nic_pend(nic, request);
@@ -259,20 +287,32 @@ void fake_pf_complete(struct fake_pf *pf, NDIS_STATUS status)
     NdisMOidRequestComplete(pf->nic->handle, request, status);
 }
 
-/* ---- life and looking ----------------------------------------------------------------------------------------------
- */
+/* ---- life and looking --------------------------------------------------------------------------------------- */
 
 struct fake_pf *fake_pf_create(const struct fake_device *device)
+{
+    return fake_pf_create_large(device, FAKE_VFS);
+}
+
+struct fake_pf *fake_pf_create_large(const struct fake_device *device, unsigned vfs)
 {
     struct fake_pf *pf = calloc(1, sizeof *pf);
 
     assert_non_null(pf);
+    pf->vfs = vfs;
+    pthread_cond_init(&pf->block_changed, NULL);
     pf->device = device;
     pf->vf_id = -1;
     pthread_mutex_init(&pf->lock, NULL);
     pf->nic = nic_create(FAKE_HOST);
     pf->nic->user = pf;
     pf->nic->on_oid = on_oid;
+    if (vfs > pf->nic->nic_switch.MaxNumVFs) {
+        pf->nic->nic_switch.MaxNumVFs = vfs;
+        pf->nic->nic_switch.MaxNumVPorts = vfs + 1;
+        pf->nic->nic_switch.MaxNumQueuePairs = vfs + 1;
+        pf->nic->nic_switch.MaxNumMacAddresses = vfs + 1;
+    }
     assert_int_equal(nic_load(pf->nic), STATUS_SUCCESS);
     assert_int_equal(nic_add(pf->nic), STATUS_SUCCESS);
     assert_int_equal(nic_start(pf->nic), STATUS_SUCCESS);
@@ -282,6 +322,7 @@ struct fake_pf *fake_pf_create(const struct fake_device *device)
 void fake_pf_destroy(struct fake_pf *pf)
 {
     nic_destroy(pf->nic);
+    pthread_cond_destroy(&pf->block_changed);
     pthread_mutex_destroy(&pf->lock);
     free(pf);
 }
@@ -357,7 +398,7 @@ struct vstack *fake_pf_stack(struct fake_pf *pf)
 {
     struct vstack *stack;
     assert_int_equal(vstack_create(pf->nic->adapter, &stack), NDIS_STATUS_SUCCESS);
-    assert_int_equal(vstack_switch_create(stack, FAKE_VFS), NDIS_STATUS_SUCCESS);
+    assert_int_equal(vstack_switch_create(stack, pf->vfs), NDIS_STATUS_SUCCESS);
     return stack;
 }
 

@@ -10,8 +10,9 @@
 #include "../ndis/nic.h"
 #include "vstack/vstack.h"
 
-#define FAKE_VFS    8
-#define FAKE_BLOCKS 8
+#define FAKE_VFS     8
+#define FAKE_VFS_MAX 300
+#define FAKE_BLOCKS  8
 
 struct fake_dword {
     unsigned offset;
@@ -40,9 +41,10 @@ struct fake_oid {
 struct fake_pf {
     struct nic *nic;
     const struct fake_device *device;
-    UCHAR space[FAKE_VFS][4096];
-    UCHAR block[FAKE_VFS][FAKE_BLOCKS][128];
-    bool allocated[FAKE_VFS];
+    unsigned vfs;
+    UCHAR space[FAKE_VFS_MAX][4096];
+    UCHAR block[FAKE_VFS_MAX][FAKE_BLOCKS][128];
+    bool allocated[FAKE_VFS_MAX];
 
     pthread_mutex_t lock;
     struct fake_oid log[512];
@@ -51,17 +53,24 @@ struct fake_pf {
     /* what it does wrong */
     NDIS_OID fail_oid;
     NDIS_STATUS fail_status;
-    _Atomic NDIS_OID pend_oid; /* kept until fake_pf_complete */
-    ULONG short_by;            /* bytes that reads leave unwritten and unreported */
-    bool null_bar_resources, bar_resources_refused, long_claim;
+    _Atomic NDIS_OID pend_oid;  /* kept until fake_pf_complete */
+    _Atomic NDIS_OID block_oid; /* MiniportOidRequest does not return until fake_pf_unblock */
+    unsigned blocked;           /* in there now; under lock */
+    pthread_cond_t block_changed;
+    _Atomic ULONG short_by; /* bytes that reads leave unwritten and unreported */
+    bool null_bar_resources, bar_resources_refused;
+    _Atomic bool long_claim; /* reads say that they filled all there is room for */
     int vf_id; /* >= 0: ALLOCATE_VF gives this one */
 };
 
 struct fake_pf *fake_pf_create(const struct fake_device *device);
+struct fake_pf *fake_pf_create_large(const struct fake_device *device, unsigned vfs); /* at most FAKE_VFS_MAX */
 void fake_pf_destroy(struct fake_pf *pf);
 /* Does what the pended request asks (when `status` is success) and completes it. */
 void fake_pf_complete(struct fake_pf *pf, NDIS_STATUS status);
 void fake_pf_wait_pended(struct fake_pf *pf);
+void fake_pf_wait_blocked(struct fake_pf *pf);
+void fake_pf_unblock(struct fake_pf *pf); /* and no OID blocks any more */
 void fake_pf_clear_log(struct fake_pf *pf);
 /* Records of that OID since the log was cleared; *last: the latest. */
 unsigned fake_pf_seen(struct fake_pf *pf, NDIS_OID oid, struct fake_oid *last);
@@ -72,7 +81,7 @@ void fake_pf_fill_block(struct fake_pf *pf, USHORT vf, unsigned block, UCHAR byt
 UCHAR fake_pf_block_byte(struct fake_pf *pf, USHORT vf, unsigned block, unsigned at);
 void fake_pf_poke(struct fake_pf *pf, USHORT vf, unsigned offset, uint32_t value);
 
-/* The stack with a switch of FAKE_VFS VFs. */
+/* The stack with a switch of all the PF's VFs. */
 struct vstack *fake_pf_stack(struct fake_pf *pf);
 struct vstack_vf *fake_pf_vf(struct vstack *stack);
 

@@ -109,8 +109,7 @@ static void freeing_the_vf_forgets_them(void **state)
     assert_true(vstack_take_invalidations(f->vf) == 0);
 }
 
-/* ---- threads
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------------------------ */
 
 #define RAISERS 3
 #define BITS    20 /* of each raiser */

@@ -2,88 +2,9 @@
  *
  * Requests that the PF driver answers, answers late, wrongly or never.
  */
-#include "fake_pf.h"
+#include "waited.h"
 
-struct fixture {
-    struct fake_pf *pf;
-    struct vstack *stack;
-    struct vstack_vf *vf;
-    unsigned removed;
-};
-
-static void on_removed(void *context)
-{
-    ((struct fixture *)context)->removed++;
-}
-
-static const struct vstack_partition partition = {.name = "guest 1", .removed = on_removed};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    f->pf = fake_pf_create(&fake_82576);
-    f->stack = fake_pf_stack(f->pf);
-    f->vf = fake_pf_vf(f->stack);
-    assert_int_equal(vstack_vf_attach(f->vf, &partition, f), STATUS_SUCCESS);
-    fake_pf_clear_log(f->pf);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    vstack_destroy(f->stack);
-    fake_pf_destroy(f->pf);
-    free(f);
-    return 0;
-}
-
-struct waited {
-    struct vstack_request request;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    unsigned done;
-};
-
-static void on_done(struct vstack_request *request)
-{
-    struct waited *waited = request->context;
-    pthread_mutex_lock(&waited->lock);
-    waited->done++;
-    pthread_cond_broadcast(&waited->changed);
-    pthread_mutex_unlock(&waited->lock);
-}
-
-static struct waited *waited_new(void)
-{
-    struct waited *waited = calloc(1, sizeof *waited);
-    pthread_mutex_init(&waited->lock, NULL);
-    pthread_cond_init(&waited->changed, NULL);
-    waited->request.done = on_done;
-    waited->request.context = waited;
-    return waited;
-}
-
-static unsigned done(struct waited *waited)
-{
-    pthread_mutex_lock(&waited->lock);
-    unsigned count = waited->done;
-    pthread_mutex_unlock(&waited->lock);
-    return count;
-}
-
-static void wait_done(struct waited *waited, unsigned count)
-{
-    pthread_mutex_lock(&waited->lock);
-    while (waited->done < count)
-        pthread_cond_wait(&waited->changed, &waited->lock);
-    pthread_mutex_unlock(&waited->lock);
-    assert_int_equal(done(waited), count);
-}
-
-/* ---- blocks
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------- */
 
 static void blocks_of_1_to_128_bytes_pass_and_nothing_else(void **state)
 {
@@ -186,8 +107,7 @@ static void power_states_outside_d0_to_d3_are_refused(void **state)
     free(w);
 }
 
-/* ---- pending
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- pending ------------------------------------------------------------------------------------------------ */
 
 static void pended_request_completes_later_with_its_data(void **state)
 {
@@ -296,7 +216,7 @@ static void detach_resets_the_guests_view_and_the_hardware(void **state)
 {
     struct fixture *f = *state;
     struct waited *w = waited_new();
-    vstack_config_write(f->vf, &w->request, 0x04, 2, 0x0406);
+    vstack_config_write(f->vf, &w->request, 0x04, 2, 0x0006);
     vstack_config_write(f->vf, &w->request, 0x3C, 1, 0x0B);
     vstack_vf_detach(f->vf);
     assert_int_equal(fake_pf_seen(f->pf, OID_SRIOV_RESET_VF, NULL), 1);
@@ -350,92 +270,6 @@ static void pf_removal_tells_each_owner_once_and_fails_everything_after(void **s
     free(w);
 }
 
-/* ---- races
- * ----------------------------------------------------------------------------------------------------------- */
-
-#define ROUNDS 300
-
-/* A PF driver that completes whatever it holds, from its own thread, until told to stop. */
-struct completer {
-    struct fake_pf *pf;
-    pthread_t thread;
-    atomic_bool stop;
-};
-
-static bool holds_one(struct fake_pf *pf)
-{
-    pthread_mutex_lock(&pf->nic->lock);
-    bool holds = pf->nic->pended != NULL;
-    pthread_mutex_unlock(&pf->nic->lock);
-    return holds;
-}
-
-static void *complete_all(void *context)
-{
-    struct completer *completer = context;
-    nt_enter(completer->pf->nic->partition);
-    while (!atomic_load(&completer->stop)) {
-        if (holds_one(completer->pf))
-            fake_pf_complete(completer->pf, NDIS_STATUS_SUCCESS);
-        else
-            sched_yield();
-    }
-    nt_enter(NULL);
-    return NULL;
-}
-
-static void completer_start(struct completer *completer, struct fake_pf *pf)
-{
-    completer->pf = pf;
-    atomic_store(&completer->stop, false);
-    pf->pend_oid = OID_SRIOV_READ_VF_CONFIG_BLOCK;
-    assert_int_equal(pthread_create(&completer->thread, NULL, complete_all, completer), 0);
-}
-
-/* A request that is not pended comes back after all that were before it. */
-static void completer_stop(struct completer *completer, struct fixture *f)
-{
-    struct waited *last = waited_new();
-    f->pf->pend_oid = 0;
-    vstack_block_write(f->vf, &last->request, 1, "x", 1);
-    wait_done(last, 1);
-    free(last);
-    atomic_store(&completer->stop, true);
-    pthread_join(completer->thread, NULL);
-}
-
-static void completion_racing_abandonment_calls_done_exactly_once(void **state)
-{
-    struct fixture *f = *state;
-    struct completer completer;
-    completer_start(&completer, f->pf);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        struct waited *w = waited_new();
-        vstack_block_read(f->vf, &w->request, 1, 8);
-        if (i % 3)
-            vstack_abandon(&w->request, STATUS_IO_TIMEOUT);
-        wait_done(w, 1);
-        free(w);
-    }
-    completer_stop(&completer, f);
-}
-
-static void completion_racing_detach_calls_done_exactly_once(void **state)
-{
-    struct fixture *f = *state;
-    struct completer completer;
-    completer_start(&completer, f->pf);
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        struct waited *w = waited_new();
-        vstack_block_read(f->vf, &w->request, 1, 8);
-        vstack_vf_detach(f->vf);
-        assert_int_equal(done(w), 1);
-        free(w);
-        assert_int_equal(vstack_vf_attach(f->vf, &partition, f), STATUS_SUCCESS);
-    }
-    completer_stop(&completer, f);
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -454,8 +288,6 @@ int main(void)
         CASE(detach_resets_the_guests_view_and_the_hardware),
         CASE(requests_without_an_owner_fail_and_reach_nobody),
         CASE(pf_removal_tells_each_owner_once_and_fails_everything_after),
-        CASE(completion_racing_abandonment_calls_done_exactly_once),
-        CASE(completion_racing_detach_calls_done_exactly_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

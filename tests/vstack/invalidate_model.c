@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The invalidate state machine of vstack.h in every order its steps can be taken, over the shipped owner.c, bars.c and
+ * request.c: raises by the PF driver against an owner that takes, gives back, resets, asks, leaves and comes again.
+ *
+ * What holds: a bit that was raised reaches the owner or waits for it, and the owner knows; no bit reaches anybody that
+ * was not raised for him; the owner is told no more often than there was a reason to; nobody is told after he has left.
+ */
+#include "test.h"
+
+#include "model.h"
+#include "vstack/internal.h"
+
+#define RAISES 3u
+
+enum act {
+    END,
+    RAISE,      /* the thread's own bit */
+    RAISE_SAME, /* bit 0, whoever raises */
+    TAKE,       /* as an owner that looks by itself (D0 entry) */
+    TAKE_IF_TOLD,
+    GIVE_BACK, /* a take that cannot be delivered: returned, and taken again later */
+    RESET,
+    READ, /* a block read that the PF driver never answers: its completion comes from the detach */
+    DETACH,
+    ATTACH,
+};
+
+struct script {
+    const char *name;
+    bool owned_at_first;
+    enum act acts[MODEL_THREADS][6];
+};
+
+/* Books of one raise. */
+struct raised {
+    bool begun, ended;
+    bool for_former; /* had ended when the last detach began */
+    bool for_next;   /* began after the last detach had returned */
+    unsigned taken;
+};
+
+struct world {
+    const struct script *script;
+    struct vstack stack;
+    struct vstack_vf *vf;
+    struct vstack_vf *functions[2];
+    struct vstack_request request;
+    /* books */
+    struct raised raised[MODEL_THREADS];
+    unsigned owner; /* counts attaches; 0: nobody */
+    unsigned owners;
+    unsigned told, reasons; /* callbacks; raises begun and attaches */
+    bool knows;             /* told since the last take */
+    unsigned asked, answered;
+    ULONG64 held; /* by who gives it back */
+    bool leaving;
+};
+
+/* ---- the owner's callbacks ---------------------------------------------------------------------------------- */
+
+static void on_invalidated(void *context)
+{
+    struct world *world = context;
+    model_atomic(&world->vf->invalid); /* a step: who calls holds nothing */
+    assert_true(world->owner || world->leaving);
+    world->told++;
+    world->knows = true;
+    assert_true(world->told <= world->reasons);
+}
+
+static void on_answer(struct vstack_request *request)
+{
+    ((struct world *)request->context)->answered++;
+}
+
+static const struct vstack_partition partition = {.name = "guest", .invalidated = on_invalidated};
+
+/* ---- acts --------------------------------------------------------------------------------------------------- */
+
+static void raise_bit(struct world *world, unsigned thread, unsigned bit)
+{
+    struct raised *raised = &world->raised[thread];
+    *raised = (struct raised){.begun = true, .for_next = world->owners > 0 && !world->owner && !world->leaving};
+    world->reasons++;
+    vstack_on_invalidate(&world->stack, 1, 1ull << bit);
+    raised->ended = true;
+}
+
+/* Nothing is invented: a bit comes from a raise that was not taken before and was not the former owner's. */
+static void account(struct world *world, ULONG64 mask)
+{
+    bool same = false;
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        for (unsigned k = 0; k < 6; k++)
+            same |= world->script->acts[i][k] == RAISE_SAME;
+    }
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (!(mask >> bit & 1))
+            continue;
+        if (same) {
+            assert_int_equal(bit, 0);
+            assert_true(++world->raised[0].taken <= world->reasons);
+            continue;
+        }
+        assert_true(bit < MODEL_THREADS && world->raised[bit].begun);
+        assert_false(world->raised[bit].for_former);
+        assert_int_equal(world->raised[bit].taken++, 0);
+    }
+}
+
+static void take(struct world *world, bool only_if_told)
+{
+    ULONG64 mask;
+    if (!world->owner || (only_if_told && !world->knows))
+        return;
+    world->knows = false;
+    mask = vstack_take_invalidations(world->vf);
+    account(world, mask);
+}
+
+static void give_back(struct world *world)
+{
+    if (!world->owner)
+        return;
+    world->knows = false;
+    world->held = vstack_take_invalidations(world->vf);
+    vstack_return_invalidations(world->vf, world->held);
+    world->knows |= world->held != 0; /* comes again by itself */
+    world->held = 0;
+}
+
+static void detach(struct world *world)
+{
+    world->leaving = true;
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        world->raised[i].for_former |= world->raised[i].ended;
+    world->owner = 0;
+    vstack_vf_detach(world->vf);
+    world->leaving = false;
+    world->knows = false;
+    assert_int_equal(world->answered, world->asked); /* every request has completed */
+}
+
+static void attach(struct world *world)
+{
+    world->owner = ++world->owners;
+    world->reasons++;
+    assert_int_equal(vstack_vf_attach(world->vf, &partition, world), STATUS_SUCCESS);
+}
+
+static void read_block(struct world *world)
+{
+    if (!world->owner)
+        return;
+    world->request.done = on_answer;
+    world->request.context = world;
+    world->asked++;
+    vstack_block_read(world->vf, &world->request, 1, 4);
+}
+
+static void body(void *context, unsigned thread)
+{
+    struct world *world = context;
+    for (const enum act *act = world->script->acts[thread]; *act != END; act++) {
+        model_forget((unsigned)(act - world->script->acts[thread]));
+        switch (*act) {
+        case RAISE:
+            raise_bit(world, thread, thread);
+            break;
+        case RAISE_SAME:
+            raise_bit(world, thread, 0);
+            break;
+        case TAKE:
+            take(world, false);
+            break;
+        case TAKE_IF_TOLD:
+            take(world, true);
+            break;
+        case GIVE_BACK:
+            give_back(world);
+            break;
+        case RESET:
+            vstack_guest_reset(world->vf);
+            break;
+        case READ:
+            read_block(world);
+            break;
+        case DETACH:
+            detach(world);
+            break;
+        default:
+            attach(world);
+        }
+    }
+}
+
+/* ---- runs --------------------------------------------------------------------------------------------------- */
+
+static void begin(void *context)
+{
+    struct world *world = context;
+    struct vstack_vf *vf = world->vf;
+    memset(world->raised, 0, sizeof world->raised);
+    memset(&world->request, 0, sizeof world->request);
+    world->owner = world->owners = world->told = world->reasons = world->asked = world->answered = 0;
+    world->held = 0;
+    world->knows = world->leaving = false;
+    vf->attached = vf->announced = false;
+    vf->calls = 0;
+    vf->head = vf->tail = vf->current = NULL;
+    vf->busy = vf->resetting = true; /* the PF driver holds the last owner's RESET_VF and never answers */
+    atomic_store_explicit(&vf->invalid, 0, memory_order_relaxed);
+    if (!world->script->owned_at_first)
+        return;
+    vf->attached = true;
+    vf->partition = partition;
+    vf->context = world;
+    world->owner = world->owners = 1;
+}
+
+/* A raise decides by who owns, who is told and whether the word was zero; an owner by the requests that wait. What a
+ * take brought stands in the books (held) at once, and what a wait found shows in where the thread stands. */
+static uint64_t seen(void *context, unsigned thread)
+{
+    const struct world *world = context;
+    const struct vstack_vf *vf = world->vf;
+    if (world->script->acts[thread][0] != RAISE && world->script->acts[thread][0] != RAISE_SAME)
+        return (uint64_t)vf->attached | (uint64_t)(vf->head != NULL) << 1;
+    return (uint64_t)vf->attached | (uint64_t)vf->announced << 1 |
+           (uint64_t)(atomic_load_explicit(&vf->invalid, memory_order_relaxed) != 0) << 2;
+}
+
+static uint64_t state(void *context)
+{
+    const struct world *world = context;
+    const struct vstack_vf *vf = world->vf;
+    uint64_t hash = atomic_load_explicit(&vf->invalid, memory_order_relaxed);
+    hash = model_mix(hash, (uint64_t)vf->attached | (uint64_t)vf->announced << 1 | (uint64_t)(vf->head != NULL) << 2 |
+                               (uint64_t)vf->calls << 8);
+    hash = model_mix(hash, world->held);
+    for (unsigned i = 0; i < MODEL_THREADS; i++)
+        hash = model_mix(hash, (uint64_t)world->raised[i].begun | (uint64_t)world->raised[i].ended << 1 |
+                                   (uint64_t)world->raised[i].for_former << 2 |
+                                   (uint64_t)world->raised[i].for_next << 3 | (uint64_t)world->raised[i].taken << 4);
+    hash = model_mix(hash, (uint64_t)world->owner | (uint64_t)world->owners << 8 | (uint64_t)world->told << 16 |
+                               (uint64_t)world->reasons << 24 | (uint64_t)world->asked << 32 |
+                               (uint64_t)world->answered << 40);
+    return model_mix(hash, (uint64_t)world->knows | (uint64_t)world->leaving << 1);
+}
+
+static bool detaches(const struct script *script)
+{
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        for (unsigned k = 0; k < 6; k++) {
+            if (script->acts[i][k] == DETACH)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing is lost: what was raised was taken, or stands in the word and the owner knows. */
+static void finished(void *context)
+{
+    const struct world *world = context;
+    ULONG64 word = atomic_load_explicit(&world->vf->invalid, memory_order_relaxed);
+    assert_true(!word || !world->owner || world->knows);
+    assert_int_equal(world->vf->calls, 0);
+    for (unsigned i = 0; i < MODEL_THREADS; i++) {
+        const struct raised *raised = &world->raised[i];
+        bool counts = raised->begun && (!detaches(world->script) || raised->for_next);
+        if (counts && world->script->acts[i][0] == RAISE)
+            assert_true(raised->taken == 1 || word >> i & 1);
+        if (raised->for_former)
+            assert_false(raised->taken == 0 && word >> i & 1 && world->script->acts[i][0] == RAISE);
+    }
+}
+
+static const struct script scripts[] = {
+    {"two raise, the owner takes when told", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"three raise, the owner takes by itself", true, {{RAISE}, {RAISE}, {RAISE}, {TAKE}}},
+    {"two raise, the owner takes by itself", true, {{RAISE}, {RAISE}, {TAKE, TAKE, TAKE_IF_TOLD}}},
+    {"one bit is raised twice at once", true, {{RAISE_SAME}, {RAISE_SAME}, {TAKE_IF_TOLD, TAKE, TAKE_IF_TOLD}}},
+    {"a mask that cannot be delivered", true, {{RAISE}, {RAISE}, {GIVE_BACK, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"the guest resets its VF", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, RESET, TAKE_IF_TOLD}}},
+    {"the guest reads a block", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, READ, TAKE_IF_TOLD}}},
+    {"the first owner comes", false, {{RAISE}, {RAISE}, {ATTACH, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"the owner leaves", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH}}},
+    {"the owner leaves with a read at the PF driver", true, {{RAISE}, {RAISE}, {READ, TAKE, DETACH}}},
+    {"the owner leaves and comes again", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH, ATTACH, TAKE_IF_TOLD}}},
+    {"the owner leaves, asks, resets and takes", true, {{RAISE}, {DETACH, ATTACH, READ, RESET, TAKE}, {RAISE}}},
+    {"a mask given back before a change of owner", true, {{RAISE}, {GIVE_BACK, DETACH, ATTACH, TAKE_IF_TOLD}}},
+};
+
+static bool no_register(void *context, unsigned offset, uint32_t *value)
+{
+    (void)context, (void)offset;
+    *value = 0;
+    return true;
+}
+
+static void none_lost_none_invented_in_any_order(void **test)
+{
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* it is one thread that takes the steps of all */
+#endif
+    struct vstack_source source = {.read = no_register};
+    struct world *world = calloc(1, sizeof *world);
+    struct model model = {
+        .body = body, .begin = begin, .state = state, .seen = seen, .finished = finished, .context = world};
+    (void)test;
+    world->vf = calloc(1, sizeof *world->vf);
+    world->stack.functions = world->functions;
+    world->functions[1] = world->vf;
+    world->vf->stack = &world->stack;
+    world->vf->id = 1;
+    assert_true(vstack_view_build(&world->vf->view, &source));
+    model.watched = &world->vf->invalid;
+    for (unsigned i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        struct model_result result;
+        world->script = &scripts[i];
+        model.threads = 0;
+        while (model.threads < MODEL_THREADS && scripts[i].acts[model.threads][0] != END)
+            model.threads++;
+        result = model_explore(&model);
+        assert_true(result.atomics > 0); /* the shipped file was compiled for the model */
+        print_message("# %s: %lu orders, %lu states, %lu steps\n", scripts[i].name, result.runs, result.states,
+                      result.steps);
+    }
+    vstack_view_free(&world->vf->view);
+    free(world->vf);
+    free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(none_lost_none_invented_in_any_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

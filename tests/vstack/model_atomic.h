@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Put before a shipped file when it is compiled for a model: each atomic operation on a word is a step of its own.
+ */
+#ifndef VFPLANE_TEST_MODEL_ATOMIC_H
+#define VFPLANE_TEST_MODEL_ATOMIC_H
+
+#include <stdatomic.h>
+
+void model_atomic(const volatile void *word);
+
+#undef atomic_load
+#undef atomic_store
+#undef atomic_exchange
+#undef atomic_fetch_or
+#define atomic_load(word)         (model_atomic(word), atomic_load_explicit((word), memory_order_seq_cst))
+#define atomic_store(word, value) (model_atomic(word), atomic_store_explicit((word), (value), memory_order_seq_cst))
+#define atomic_exchange(word, value)                                                                                   \
+    (model_atomic(word), atomic_exchange_explicit((word), (value), memory_order_seq_cst))
+#define atomic_fetch_or(word, value)                                                                                   \
+    (model_atomic(word), atomic_fetch_or_explicit((word), (value), memory_order_seq_cst))
+
+#endif
