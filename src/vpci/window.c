@@ -4,8 +4,6 @@
  */
 #include "vpci/window.h"
 
-#include "vmbus/vmbus.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -17,15 +15,16 @@ _Static_assert(sizeof(struct vpci_window_page) <= VPCI_WINDOW_PAGES * VMBUS_PAGE
 
 #define RELAXED memory_order_relaxed
 
-static int futex_wait(_Atomic uint32_t *word, uint32_t seen, const struct timespec *timeout)
+/* `limit` is a time of CLOCK_MONOTONIC, NULL = none. */
+static int futex_wait_until(_Atomic uint32_t *word, uint32_t seen, const struct timespec *limit)
 {
-    return syscall(SYS_futex, word, FUTEX_WAIT, seen, timeout, NULL, 0) < 0 ? -errno : 0;
+    return syscall(SYS_futex, word, FUTEX_WAIT_BITSET, seen, limit, NULL, FUTEX_BITSET_MATCH_ANY) < 0 ? -errno : 0;
 }
 
-static void wake_guest(struct vpci_window_page *page)
+static void wake(_Atomic uint32_t *word)
 {
-    atomic_fetch_add(&page->wake, 1);
-    syscall(SYS_futex, &page->wake, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    atomic_fetch_add(word, 1);
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 /* ---- host ------------------------------------------------------------------------------------------------------- */
@@ -59,7 +58,7 @@ void vpci_window_answer(struct vpci_window_host *host, const struct vpci_window_
     atomic_store_explicit(&page->answer, value, RELAXED);
     atomic_store(&page->done_sequence, access->sequence);
     if (atomic_load(&page->guest_waiting))
-        wake_guest(page);
+        wake(&page->wake);
 }
 
 bool vpci_window_host_sleep(struct vpci_window_host *host)
@@ -71,11 +70,28 @@ bool vpci_window_host_sleep(struct vpci_window_host *host)
     return true;
 }
 
+bool vpci_window_ring_signal(struct vpci_window_host *host)
+{
+    if (!atomic_load(&host->page->ring_waiting))
+        return false;
+    wake(&host->page->ring_wake);
+    return true;
+}
+
+bool vpci_window_raise(struct vpci_window_host *host, uint32_t vector)
+{
+    if (vector >= VPCI_WINDOW_VECTORS)
+        return false;
+    atomic_fetch_or(&host->page->vectors[vector / 64], UINT64_C(1) << vector % 64);
+    return true;
+}
+
 /* ---- guest ------------------------------------------------------------------------------------------------------ */
 
 void vpci_window_guest_init(struct vpci_window_guest *guest, void *page)
 {
     guest->page = page;
+    guest->spin = (struct vmbus_spin){0};
     guest->sequence = atomic_load(&guest->page->request_sequence); /* not 0 after another guest used the page */
     atomic_init(&guest->abandoned, false);
 }
@@ -104,20 +120,11 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* One sleep of at most what is left until `deadline` (0 = for ever). 0: look again; -ETIMEDOUT. */
-static int sleep_once(struct vpci_window_guest *guest, uint32_t seen, uint64_t deadline)
+/* One sleep until `deadline` (0 = for ever) at most. 0: look again, for whatever reason; -ETIMEDOUT. */
+static int sleep_once(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline)
 {
-    struct timespec left, *limit = NULL;
-    if (deadline) {
-        uint64_t now = now_ns();
-        if (now >= deadline)
-            return -ETIMEDOUT;
-        left.tv_sec = (time_t)((deadline - now) / 1000000000u);
-        left.tv_nsec = (long)((deadline - now) % 1000000000u);
-        limit = &left;
-    }
-    (void)futex_wait(&guest->page->wake, seen, limit); /* every reason to return is looked into by the caller */
-    return 0;
+    struct timespec limit = {.tv_sec = (time_t)(deadline / 1000000000u), .tv_nsec = (long)(deadline % 1000000000u)};
+    return futex_wait_until(word, seen, deadline ? &limit : NULL) == -ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
 /* The word is read before the answer and the abandonment are looked for, so a change after that ends the sleep. */
@@ -129,19 +136,28 @@ static int sleep_until_done(struct vpci_window_guest *guest, uint64_t deadline)
             return 0;
         if (atomic_load(&guest->abandoned))
             return -EPIPE;
-        int error = sleep_once(guest, seen, deadline);
+        int error = sleep_once(&guest->page->wake, seen, deadline);
         if (error)
             return error;
     }
 }
 
+static bool spin_until_done(struct vpci_window_guest *guest, unsigned limit)
+{
+    unsigned rounds = vmbus_spin_rounds(&guest->spin, limit);
+    bool met = false;
+    for (unsigned round = 0; round < rounds && !met; round++) {
+        vmbus_pause();
+        met = done(guest);
+    }
+    vmbus_spin_ended(&guest->spin, met);
+    return met;
+}
+
 static int wait_done(struct vpci_window_guest *guest, unsigned spin, int timeout_ms)
 {
-    for (unsigned round = 0; round < spin; round++) {
-        if (done(guest))
-            return 0;
-        vmbus_pause();
-    }
+    if (spin_until_done(guest, spin))
+        return 0;
     uint64_t deadline = timeout_ms < 0 ? 0 : now_ns() + (uint64_t)timeout_ms * 1000000u;
     atomic_store(&guest->page->guest_waiting, 1);
     int error = sleep_until_done(guest, deadline);
@@ -157,8 +173,43 @@ int vpci_window_wait(struct vpci_window_guest *guest, unsigned spin, int timeout
     return error;
 }
 
+/* ---- guest, for the ring ---------------------------------------------------------------------------------------- */
+
+uint32_t vpci_window_ring_begin(struct vpci_window_guest *guest)
+{
+    uint32_t word = atomic_load(&guest->page->ring_wake);
+    atomic_store(&guest->page->ring_waiting, 1);
+    return word;
+}
+
+int vpci_window_ring_sleep(struct vpci_window_guest *guest, uint32_t word, uint64_t deadline)
+{
+    if (atomic_load(&guest->abandoned))
+        return -EPIPE;
+    return sleep_once(&guest->page->ring_wake, word, deadline);
+}
+
+void vpci_window_ring_end(struct vpci_window_guest *guest)
+{
+    atomic_store(&guest->page->ring_waiting, 0);
+}
+
+void vpci_window_ring_nudge(struct vpci_window_guest *guest)
+{
+    if (atomic_load(&guest->page->ring_waiting))
+        wake(&guest->page->ring_wake);
+}
+
+uint64_t vpci_window_vectors_take(struct vpci_window_guest *guest, unsigned word)
+{
+    if (!atomic_load(&guest->page->vectors[word]))
+        return 0;
+    return atomic_exchange(&guest->page->vectors[word], 0);
+}
+
 void vpci_window_abandon(struct vpci_window_guest *guest)
 {
     atomic_store(&guest->abandoned, true);
-    wake_guest(guest->page);
+    wake(&guest->page->wake);
+    wake(&guest->page->ring_wake);
 }

@@ -14,6 +14,12 @@
  * eventfd, because its receiver thread owns that one; that thread calls vpci_window_abandon() when it sees the host
  * die, which ends the sleep (`wake` changes, so it cannot be missed).
  *
+ * The page also carries a quicker way to wake a guest thread that sleeps until its answer stands in the ring: the channel's
+ * signal ends in the receiver thread's poll, `ring_wake` in the thread itself. Which of the two the host uses when the
+ * ring asks for a signal is the guest's choice, made before it unmasks the ring.
+ *
+ * And it carries interrupts, which in a VM the hypervisor injects: a bit a vector, then the channel's signal.
+ *
  * Trust: the page is memory both sides write. The host copies a request once and believes nothing in it; the guest
  * believes nothing but that a done_sequence equal to its own means `value` was meant for it. Neither side can make the
  * other wait for longer than it chose to. The memory is the host's, sealed (vmbus.h), so touching it cannot fault.
@@ -28,7 +34,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VPCI_WINDOW_PAGES 1u /* of shared memory, for vmbus_host_create() */
+#include "vmbus/vmbus.h"
+
+#define VPCI_WINDOW_PAGES   1u   /* of shared memory, for vmbus_host_create() */
+#define VPCI_WINDOW_VECTORS 256u /* interrupt vectors of a processor */
 
 struct vpci_window_page {
     /* written by the guest */
@@ -44,13 +53,21 @@ struct vpci_window_page {
     _Atomic uint64_t done_sequence;
     _Atomic uint32_t host_waiting; /* 1: kick me when there is a request */
     uint32_t reserved1[11];
-    /* written by both; the futex the guest sleeps on */
+    /* written by both; the futexes the guest sleeps on */
     _Atomic uint32_t wake;
-    uint32_t reserved2[15];
+    _Atomic uint32_t ring_wake;
+    uint32_t reserved2[14];
+    /* written by the guest */
+    _Atomic uint32_t ring_waiting; /* 1: wake me by `ring_wake`, not by the channel's signal */
+    uint32_t reserved3[15];
+    /* written by both: bit n of the 256 = vector n was raised and not yet taken */
+    _Atomic uint64_t vectors[VPCI_WINDOW_VECTORS / 64];
 };
 _Static_assert(offsetof(struct vpci_window_page, answer) == 64, "one cache line a side");
 _Static_assert(offsetof(struct vpci_window_page, wake) == 128, "one cache line a side");
-_Static_assert(sizeof(struct vpci_window_page) == 192, "fits a page");
+_Static_assert(offsetof(struct vpci_window_page, ring_waiting) == 192, "one cache line a side");
+_Static_assert(offsetof(struct vpci_window_page, vectors) == 256, "one cache line a side");
+_Static_assert(sizeof(struct vpci_window_page) == 288, "fits a page");
 
 /* One access as either side holds it privately. */
 struct vpci_window_access {
@@ -87,20 +104,37 @@ static inline void vpci_window_host_awake(struct vpci_window_host *host)
     atomic_store_explicit(&host->page->host_waiting, 0, memory_order_relaxed);
 }
 
+/* The ring to the guest wants a signal: wakes the thread that waits for it. False: none does, use the channel's. */
+bool vpci_window_ring_signal(struct vpci_window_host *host);
+
+/* Raises a vector in the guest; the channel's signal is to follow. Any thread. False: no such vector. */
+bool vpci_window_raise(struct vpci_window_host *host, uint32_t vector);
+
 /* ---- guest ------------------------------------------------------------------------------------------------------ */
 
 struct vpci_window_guest {
     struct vpci_window_page *page;
     uint64_t sequence;      /* of the last access */
+    struct vmbus_spin spin; /* what was learned about answers */
     _Atomic bool abandoned; /* the host is gone; stays set */
 };
 
 void vpci_window_guest_init(struct vpci_window_guest *guest, void *page);
 /* Publishes one access and fills in access->sequence (first 1, never 0). True: signal the host's kick eventfd. */
 bool vpci_window_post(struct vpci_window_guest *guest, struct vpci_window_access *access);
-/* Waits for the answer: `spin` rounds, then asleep. 0 and *value; -ETIMEDOUT (a late answer is ignored), -EPIPE
+/* Waits for the answer: up to `spin` rounds, as vmbus_spin_rounds learned, then asleep. 0 and *value; -ETIMEDOUT (a late answer is ignored), -EPIPE
  * (abandoned). timeout_ms < 0: for ever. */
 int vpci_window_wait(struct vpci_window_guest *guest, unsigned spin, int timeout_ms, uint64_t *value);
+/* One thread at a time waits for the ring by itself: _begin, then it unmasks the ring, and if there is nothing in it
+ * sleeps with the word _begin gave until the host signals, `deadline` (ns of CLOCK_MONOTONIC) or the abandonment: 0 look
+ * again, -ETIMEDOUT, -EPIPE; then _end, after which the channel's signal is used again. */
+uint32_t vpci_window_ring_begin(struct vpci_window_guest *guest);
+int vpci_window_ring_sleep(struct vpci_window_guest *guest, uint32_t word, uint64_t deadline);
+void vpci_window_ring_end(struct vpci_window_guest *guest);
+/* The channel's signal came although a thread waits: it looks again. Any thread. */
+void vpci_window_ring_nudge(struct vpci_window_guest *guest);
+/* The vectors 64 * word .. 64 * word + 63 raised since the last call, by bit. */
+uint64_t vpci_window_vectors_take(struct vpci_window_guest *guest, unsigned word);
 /* The host is gone: a wait under way and every later one returns -EPIPE. */
 void vpci_window_abandon(struct vpci_window_guest *guest);
 

@@ -8,31 +8,52 @@
 
 #define PATIENCE_MS 20000
 
-/* ---- host ----------------------------------------------------------------------------------------------------------
- */
+/* ---- host --------------------------------------------------------------------------------------------------- */
 
-struct raw_host *raw_host_create(const struct fake_device *device)
+static struct raw_host *make_host(struct fake_pf *pf, struct vsp *vsp)
 {
     struct raw_host *host = calloc(1, sizeof *host);
     assert_non_null(host);
-    host->pf = fake_pf_create(device);
-    host->stack = fake_pf_stack(host->pf);
-    host->vsp = vsp_create(host->pf->nic->partition, 1);
-    assert_non_null(host->vsp);
+    host->pf = pf;
+    host->stack = fake_pf_stack(pf);
+    host->vsp = vsp;
+    assert_non_null(vsp);
+    return host;
+}
+
+struct raw_host *raw_host_create_large(const struct fake_device *device, unsigned vfs, unsigned workers)
+{
+    struct fake_pf *pf = fake_pf_create_large(device, vfs);
+    struct raw_host *host = make_host(pf, vsp_create(pf->nic->partition, workers));
     vsp_set_spin(host->vsp, 50);
+    return host;
+}
+
+struct raw_host *raw_host_create(const struct fake_device *device)
+{
+    return raw_host_create_large(device, FAKE_VFS, 1);
+}
+
+struct raw_host *raw_host_beside(struct raw_host *first)
+{
+    struct raw_host *host = make_host(fake_pf_create(first->pf->device), first->vsp);
+    host->borrowed = true;
+    nt_enter(first->pf->nic->partition);
     return host;
 }
 
 void raw_host_destroy(struct raw_host *host)
 {
-    vsp_destroy(host->vsp);
+    nt_enter(host->pf->nic->partition);
+    nic_loading = host->pf->nic; /* whom the miniport's unload routine reports to */
+    if (!host->borrowed)
+        vsp_destroy(host->vsp);
     vstack_destroy(host->stack);
     fake_pf_destroy(host->pf);
     free(host);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------
- */
+/* ---- life --------------------------------------------------------------------------------------------------- */
 
 static void on_ended(void *context, bool orderly, const char *reason)
 {
@@ -40,9 +61,51 @@ static void on_ended(void *context, bool orderly, const char *reason)
     pthread_mutex_lock(&raw->lock);
     raw->ended++;
     raw->orderly = orderly;
+    for (unsigned i = 0; i < 6; i++)
+        raw->bars_mapped_at_end += raw->bars[i].mapped;
     snprintf(raw->reason, sizeof raw->reason, "%s", reason);
     pthread_cond_broadcast(&raw->changed);
     pthread_mutex_unlock(&raw->lock);
+}
+
+static void on_interrupt(void *context, const struct vsp_delivery *delivery)
+{
+    struct raw_guest *raw = context;
+    pthread_mutex_lock(&raw->lock);
+    raw->interrupts++;
+    raw->last = *delivery;
+    raw->last.processors = raw->processors;
+    memcpy(raw->processors, delivery->processors, delivery->processor_count * sizeof raw->processors[0]);
+    pthread_mutex_unlock(&raw->lock);
+}
+
+static void on_bar(void *context, unsigned index, bool mapped, uint64_t guest_address, uint64_t system_address,
+                   uint64_t size)
+{
+    struct raw_guest *raw = context;
+    pthread_mutex_lock(&raw->lock);
+    raw->bars[index].mapped = mapped;
+    raw->bars[index].guest_address = guest_address;
+    raw->bars[index].system_address = system_address;
+    raw->bars[index].size = size;
+    raw->bars[index].changes++;
+    pthread_mutex_unlock(&raw->lock);
+}
+
+unsigned raw_interrupts(struct raw_guest *raw)
+{
+    pthread_mutex_lock(&raw->lock);
+    unsigned interrupts = raw->interrupts;
+    pthread_mutex_unlock(&raw->lock);
+    return interrupts;
+}
+
+struct raw_bar raw_bar(struct raw_guest *raw, unsigned index)
+{
+    pthread_mutex_lock(&raw->lock);
+    struct raw_bar bar = raw->bars[index];
+    pthread_mutex_unlock(&raw->lock);
+    return bar;
 }
 
 void raw_wait_ended(struct raw_guest *raw)
@@ -64,7 +127,8 @@ unsigned raw_ended(struct raw_guest *raw)
 struct raw_guest *raw_guest_on(struct raw_host *host, uint32_t relid, int socket)
 {
     struct raw_guest *raw = calloc(1, sizeof *raw);
-    struct vsp_channel_options options = {.name = "guest", .relid = relid, .ended = on_ended, .context = raw};
+    struct vsp_channel_options options = {
+        .name = "guest", .relid = relid, .ended = on_ended, .interrupt = on_interrupt, .bar = on_bar, .context = raw};
 
     assert_non_null(raw);
     pthread_mutex_init(&raw->lock, NULL);
@@ -124,8 +188,7 @@ struct vsp_stats raw_stats(struct raw_guest *raw)
     return stats;
 }
 
-/* ---- packets -------------------------------------------------------------------------------------------------------
- */
+/* ---- packets ------------------------------------------------------------------------------------------------ */
 
 void raw_send(struct raw_guest *raw, uint16_t type, uint16_t flags, uint64_t id, const void *payload, uint32_t length)
 {
@@ -243,8 +306,7 @@ void raw_wait_gone(struct raw_guest *raw)
     assert_int_equal(result, -EPIPE);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------
- */
+/* ---- messages ----------------------------------------------------------------------------------------------- */
 
 uint32_t raw_version(struct raw_guest *raw, uint32_t version)
 {
@@ -305,8 +367,7 @@ bool raw_alive(struct raw_guest *raw)
            raw_config_read(raw, 0, 2) == vstack_vf_identity(raw->vf)->vendor;
 }
 
-/* ---- the window
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the window --------------------------------------------------------------------------------------------- */
 
 uint64_t raw_window(struct raw_guest *raw, bool write, uint64_t address, uint32_t size, uint64_t value)
 {
@@ -329,4 +390,36 @@ void raw_config_write(struct raw_guest *raw, uint32_t offset, uint32_t size, uin
 {
     raw_window(raw, true, WINDOW, 4, 0);
     raw_window(raw, true, WINDOW + VPCI_WINDOW_CONFIG + offset, size, value);
+}
+
+/* ---- pairs -------------------------------------------------------------------------------------------------- */
+
+int raw_pair_set_up(void **state)
+{
+    struct raw_pair *pair = calloc(1, sizeof *pair);
+    assert_non_null(pair);
+    pair->host = raw_host_create(&fake_82576);
+    pair->guest = raw_guest_open(pair->host, 1);
+    pair->second = raw_guest_open(pair->host, 2);
+    raw_up(pair->second);
+    *state = pair;
+    return 0;
+}
+
+int raw_pair_set_up_d0(void **state)
+{
+    raw_pair_set_up(state);
+    raw_up(((struct raw_pair *)*state)->guest);
+    return 0;
+}
+
+int raw_pair_tear_down(void **state)
+{
+    struct raw_pair *pair = *state;
+    assert_true(raw_alive(pair->second));
+    raw_guest_destroy(pair->guest);
+    raw_guest_destroy(pair->second);
+    raw_host_destroy(pair->host);
+    free(pair);
+    return 0;
 }

@@ -17,6 +17,13 @@ struct raw_host {
     struct fake_pf *pf;
     struct vstack *stack;
     struct vsp *vsp;
+    bool borrowed; /* the VSP is another's */
+};
+
+struct raw_bar {
+    bool mapped;
+    uint64_t guest_address, system_address, size;
+    unsigned changes;
 };
 
 /* One guest with its VF and channel. */
@@ -43,6 +50,13 @@ struct raw_guest {
     unsigned ended;
     bool orderly;
     char reason[128];
+
+    /* interrupts and BARs as the host program is told; under lock */
+    unsigned interrupts;
+    struct vsp_delivery last;
+    uint16_t processors[32]; /* of the last */
+    struct raw_bar bars[6];
+    unsigned bars_mapped_at_end; /* when `ended` was called */
 };
 
 struct reply {
@@ -53,7 +67,18 @@ struct reply {
     };
 };
 
+/* What most tests start from: two guests on one host; the second must notice nothing. */
+struct raw_pair {
+    struct raw_host *host;
+    struct raw_guest *guest, *second;
+};
+int raw_pair_set_up(void **state);    /* the second in D0, the first open without a version */
+int raw_pair_set_up_d0(void **state); /* both in D0, assigned */
+int raw_pair_tear_down(void **state); /* the second still works; leaves nothing */
+
 struct raw_host *raw_host_create(const struct fake_device *device);
+struct raw_host *raw_host_create_large(const struct fake_device *device, unsigned vfs, unsigned workers);
+struct raw_host *raw_host_beside(struct raw_host *host); /* another adapter of the same VSP; destroyed before it */
 void raw_host_destroy(struct raw_host *host);
 
 struct raw_guest *raw_guest_create(struct raw_host *host, uint32_t relid);         /* VF and channel; not connected */
@@ -92,6 +117,8 @@ void raw_config_write(struct raw_guest *raw, uint32_t offset, uint32_t size, uin
 void raw_wait_gone(struct raw_guest *raw); /* the offer was taken back */
 void raw_wait_ended(struct raw_guest *raw);
 unsigned raw_ended(struct raw_guest *raw);
+unsigned raw_interrupts(struct raw_guest *raw);
+struct raw_bar raw_bar(struct raw_guest *raw, unsigned index);
 struct vsp_stats raw_stats(struct raw_guest *raw);
 
 #endif

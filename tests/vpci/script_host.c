@@ -39,7 +39,8 @@ static void send_locked(struct script *script, uint16_t type, uint64_t id, const
     struct vmbus_packet packet = {.type = type, .transaction_id = id, .length = length};
     struct vmbus_ring *out = vmbus_host_out(script->host);
     bool signal = false;
-    if (out && vmbus_ring_send(out, &packet, payload, false, &signal) == 0 && signal)
+    if (out && vmbus_ring_send(out, &packet, payload, false, &signal) == 0 && signal &&
+        !vpci_window_ring_signal(&script->window))
         vmbus_host_signal(script->host);
 }
 
@@ -88,6 +89,12 @@ void script_rescind(struct script *script)
     pthread_mutex_lock(&script->lock);
     vmbus_host_rescind(script->host);
     pthread_mutex_unlock(&script->lock);
+}
+
+void script_raise(struct script *script, uint32_t vector)
+{
+    if (vpci_window_raise(&script->window, vector))
+        vmbus_host_signal(script->host);
 }
 
 /* ---- the honest host -------------------------------------------------------------------------------------------- */
@@ -141,9 +148,22 @@ static void answer_write_block(struct script *script, const struct script_packet
     script_status(script, packet->id, script->block_status);
 }
 
+/* The vector stands at the same place in all three versions. */
+static void answer_create_interrupt(struct script *script, const struct script_packet *packet)
+{
+    struct vpci_create_interrupt_completion reply = {
+        .interrupt = {.vector_count = 1, .data = packet->bytes[8], .address = SCRIPT_MESSAGE_ADDRESS}};
+    script_complete(script, packet->id, &reply, sizeof reply);
+}
+
 static void answer(struct script *script, const struct script_packet *packet)
 {
     switch (packet->type) {
+    case VPCI_CREATE_INTERRUPT:
+    case VPCI_CREATE_INTERRUPT2:
+    case VPCI_CREATE_INTERRUPT3:
+        answer_create_interrupt(script, packet);
+        break;
     case VPCI_QUERY_PROTOCOL_VERSION:
         answer_version(script, packet);
         break;

@@ -15,7 +15,8 @@
 #include "vpci/window.h"
 #include "vpci/wire.h"
 
-#define SCRIPT_SLOTS 4u
+#define SCRIPT_SLOTS           4u
+#define SCRIPT_MESSAGE_ADDRESS 0xFEE00000u /* of every interrupt; its data is the vector */
 
 struct script_packet {
     uint64_t id;
@@ -41,7 +42,7 @@ struct script {
     /* what happened, under lock */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct script_packet log[256];
+    struct script_packet log[512];
     unsigned logged;
     struct vpci_window_access access[4096];
     unsigned accesses;
@@ -74,6 +75,7 @@ void script_relations(struct script *script);
 void script_invalidate(struct script *script, uint32_t slot, uint64_t mask);
 void script_eject(struct script *script, uint32_t slot);
 void script_rescind(struct script *script);
+void script_raise(struct script *script, uint32_t vector);
 /* Waits until `count` messages of that type have come; the last of them. */
 struct script_packet script_wait(struct script *script, uint32_t type, unsigned count);
 unsigned script_seen(struct script *script, uint32_t type);

@@ -138,3 +138,67 @@ void send_invalidate(struct rig *rig, struct sent *sent, VPCI_INVALIDATE_BLOCK_O
 {
     ioctl_send(rig, sent, IOCTL_VPCI_INVALIDATE_BLOCK, NULL, 0, output, sizeof *output);
 }
+
+/* ---- blocks and configuration space --------------------------------------------------------------------------------
+ */
+
+static bool misbehave(struct script *script, const struct script_packet *packet)
+{
+    struct manners *manners = script->context;
+    if (!manners || packet->type != manners->type)
+        return false;
+    if (!manners->hold)
+        script_complete(script, packet->id, manners->bytes, manners->length);
+    return true;
+}
+
+void rig_up_with(struct rig *rig, struct manners *manners, int timeout_ms)
+{
+    rig_up(rig, timeout_ms);
+    pthread_mutex_lock(&rig->script.lock);
+    rig->script.context = manners;
+    rig->script.hook = misbehave;
+    pthread_mutex_unlock(&rig->script.lock);
+}
+
+NTSTATUS write_block(struct rig *rig, ULONG id, void *buffer, ULONG length)
+{
+    return rig->vpci.WriteVfConfigBlock(rig->vpci.Context, id, buffer, length);
+}
+
+NTSTATUS read_block(struct rig *rig, ULONG id, void *buffer, ULONG length)
+{
+    return rig->vpci.ReadVfConfigBlock(rig->vpci.Context, id, buffer, length);
+}
+
+unsigned messages(struct rig *rig)
+{
+    return script_seen(&rig->script, VPCI_READ_BLOCK_MESSAGE) + script_seen(&rig->script, VPCI_WRITE_BLOCK_MESSAGE);
+}
+
+/* Everything the host sent so far has been taken in when this returns. */
+void settle(struct rig *rig)
+{
+    uint32_t value;
+    struct manners *manners = rig->script.context;
+    assert_true(!manners || manners->type != VPCI_READ_BLOCK_MESSAGE);
+    assert_int_equal(read_block(rig, 1, &value, 4), STATUS_SUCCESS);
+}
+
+ULONG get_config(struct rig *rig, void *buffer, ULONG offset, ULONG length)
+{
+    return rig->bus.GetBusData(rig->bus.Context, PCI_WHICHSPACE_CONFIG, buffer, offset, length);
+}
+
+ULONG set_config(struct rig *rig, void *buffer, ULONG offset, ULONG length)
+{
+    return rig->bus.SetBusData(rig->bus.Context, PCI_WHICHSPACE_CONFIG, buffer, offset, length);
+}
+
+unsigned window_accesses(struct rig *rig)
+{
+    pthread_mutex_lock(&rig->script.lock);
+    unsigned count = rig->script.accesses;
+    pthread_mutex_unlock(&rig->script.lock);
+    return count;
+}

@@ -61,4 +61,27 @@ void send_write(struct rig *rig, struct sent *sent, ULONG id, const void *data, 
 void send_read(struct rig *rig, struct sent *sent, ULONG id, void *data, ULONG length);
 void send_invalidate(struct rig *rig, struct sent *sent, VPCI_INVALIDATE_BLOCK_OUTPUT *output);
 
+/* ---- blocks and configuration space through the interfaces --------------------------------------------------------
+ */
+
+/* A test's own answers to one kind of message: it holds the completions back, or sends these bytes. */
+struct manners {
+    uint32_t type;
+    bool hold;
+    uint8_t bytes[256];
+    uint32_t length;
+};
+
+/* rig_up, and from then on the script behaves like that. */
+void rig_up_with(struct rig *rig, struct manners *manners, int timeout_ms);
+NTSTATUS write_block(struct rig *rig, ULONG id, void *buffer, ULONG length);
+NTSTATUS read_block(struct rig *rig, ULONG id, void *buffer, ULONG length);
+unsigned messages(struct rig *rig);
+/* Everything the host sent so far has been taken in when this returns. */
+void settle(struct rig *rig);
+
+ULONG get_config(struct rig *rig, void *buffer, ULONG offset, ULONG length);
+ULONG set_config(struct rig *rig, void *buffer, ULONG offset, ULONG length);
+unsigned window_accesses(struct rig *rig);
+
 #endif

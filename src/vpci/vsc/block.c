@@ -128,7 +128,7 @@ NTSTATUS vsc_write_block(PVOID context, ULONG id, PVOID buffer, ULONG length)
 {
     TRACE_DOOR(span, "vsc", "WriteVfConfigBlock", "block %u, %u bytes", id, length);
     NTSTATUS status = write_block(context, id, buffer, length);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 
@@ -136,6 +136,6 @@ NTSTATUS vsc_read_block(PVOID context, ULONG id, PVOID buffer, ULONG length)
 {
     TRACE_DOOR(span, "vsc", "ReadVfConfigBlock", "block %u, %u bytes", id, length);
     NTSTATUS status = read_block(context, id, buffer, length);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }

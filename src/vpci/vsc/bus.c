@@ -60,7 +60,7 @@ static int ask_status(struct vsc *vsc, const char *name, const void *message, ui
 /* From the best down; a version the host puts into its answer does not matter, the one asked for holds (1.2). */
 static int negotiate(struct vsc *vsc)
 {
-    static const uint32_t versions[] = {VPCI_VERSION_1_4, VPCI_VERSION_1_3, VPCI_VERSION_1_2};
+    static const uint32_t versions[] = {VPCI_VERSION_1_4, VPCI_VERSION_1_3, VPCI_VERSION_1_2, VPCI_VERSION_1_1};
     for (unsigned i = 0; i < sizeof versions / sizeof versions[0]; i++) {
         struct vpci_query_version message = {VPCI_QUERY_PROTOCOL_VERSION, versions[i]};
         struct vpci_version_completion reply = {0};
@@ -76,7 +76,7 @@ static int negotiate(struct vsc *vsc)
         if (reply.status != VPCI_STATUS_REVISION_MISMATCH)
             return -EPROTO;
     }
-    TRACE_REFUSE("vsc", "VERSION vpci-wire.md 1.2", "the host takes none of 1.4, 1.3, 1.2");
+    TRACE_REFUSE("vsc", "VERSION vpci-wire.md 1.2", "the host takes none of 1.4, 1.3, 1.2, 1.1");
     return -EPROTO;
 }
 
@@ -178,9 +178,11 @@ static int assign_resources(struct vsc *vsc, struct vsc_function *function)
         struct vpci_resources_assigned head;
         uint8_t bytes[VPCI_ASSIGNED2_LINUX];
     } message = {.bytes = {0}};
-    message.head.type = VPCI_RESOURCES_ASSIGNED2;
+    bool second = vsc->version >= VPCI_VERSION_1_2;
+    message.head.type = second ? VPCI_RESOURCES_ASSIGNED2 : VPCI_RESOURCES_ASSIGNED;
     message.head.slot = function->description.slot;
-    int error = ask_status(vsc, "RESOURCES_ASSIGNED2 message", &message, sizeof message.bytes);
+    int error = ask_status(vsc, second ? "RESOURCES_ASSIGNED2 message" : "RESOURCES_ASSIGNED message", &message,
+                           second ? VPCI_ASSIGNED2_LINUX : VPCI_ASSIGNED_LINUX);
     return error ? error : vsc_bars_assign(function);
 }
 

@@ -11,9 +11,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+enum finished {
+    RUNNING,
+    DONE,
+    ASLEEP, /* running, and the caller sleeps on the word */
+};
+
 struct waiter {
     struct vsc_request request;
-    _Atomic uint32_t finished; /* 1 when done; the futex the caller sleeps on */
+    _Atomic uint32_t finished; /* enum finished; a futex */
     NTSTATUS status;
     struct vsc_call *call;
 };
@@ -26,19 +32,9 @@ static void call_done(struct vsc_request *request, NTSTATUS status, const void *
     call->length = length;
     if (length && call->capacity)
         memcpy(call->reply, payload, length < call->capacity ? length : call->capacity);
-    atomic_store(&waiter->finished, 1);
     /* The waiter may be gone already; waking nobody at its address does no harm. */
-    syscall(SYS_futex, &waiter->finished, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-static bool finished_within_spin(struct waiter *waiter, unsigned rounds)
-{
-    for (unsigned round = 0; round < rounds; round++) {
-        if (atomic_load(&waiter->finished))
-            return true;
-        vmbus_pause();
-    }
-    return false;
+    if (atomic_exchange(&waiter->finished, DONE) == ASLEEP)
+        syscall(SYS_futex, &waiter->finished, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* The deadline has passed: nobody else may end the request any more, or somebody is just doing it. */
@@ -60,19 +56,27 @@ static bool give_up(struct vsc *vsc, struct vsc_request *request)
 /* Sleeps until done or, unless NULL, until that time (CLOCK_MONOTONIC). False: the time has come. */
 static bool sleep_until(struct waiter *waiter, const struct timespec *limit)
 {
-    while (!atomic_load(&waiter->finished)) {
-        long error =
-            syscall(SYS_futex, &waiter->finished, FUTEX_WAIT_BITSET_PRIVATE, 0, limit, NULL, FUTEX_BITSET_MATCH_ANY);
+    uint32_t running = RUNNING;
+    atomic_compare_exchange_strong(&waiter->finished, &running, ASLEEP);
+    while (atomic_load(&waiter->finished) != DONE) {
+        long error = syscall(SYS_futex, &waiter->finished, FUTEX_WAIT_BITSET_PRIVATE, ASLEEP, limit, NULL,
+                             FUTEX_BITSET_MATCH_ANY);
         if (error < 0 && errno == ETIMEDOUT)
-            return atomic_load(&waiter->finished) != 0;
+            return atomic_load(&waiter->finished) == DONE;
     }
     return true;
 }
 
-static void wait_finished(struct vsc *vsc, struct waiter *waiter)
+static bool is_done(void *context)
+{
+    struct waiter *waiter = context;
+    return atomic_load(&waiter->finished) == DONE;
+}
+
+static void wait_finished(struct vsc *vsc, struct waiter *waiter, enum vsc_at_ring at)
 {
     struct timespec limit = vsc_timespec(waiter->request.deadline);
-    if (finished_within_spin(waiter, vsc->options.spin) || sleep_until(waiter, &limit))
+    if (vsc_wait_at_ring(vsc, at, is_done, waiter, waiter->request.deadline) || sleep_until(waiter, &limit))
         return;
     if (give_up(vsc, &waiter->request))
         waiter->status = STATUS_IO_TIMEOUT;
@@ -93,13 +97,16 @@ NTSTATUS vsc_call(struct vsc *vsc, struct vsc_call *call)
     memcpy(waiter.request.message, call->message, call->message_length);
     TRACE_DOOR(span, "vsc", call->name, "%u bytes to the host", call->message_length);
     uint64_t id = 0;
+    enum vsc_at_ring at = vsc_ring_approach(vsc);
     NTSTATUS status = vsc_submit(vsc, &waiter.request, &id);
     TRACE_LINK_OUT(span, vpci_link_key(vsc->relid, VPCI_LINK_MESSAGE, id));
     if (NT_SUCCESS(status)) {
-        wait_finished(vsc, &waiter);
+        wait_finished(vsc, &waiter, at);
         status = waiter.status;
+    } else {
+        vsc_ring_leave(vsc, at);
     }
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 

@@ -31,7 +31,8 @@ static bool access_locked(struct vsc *vsc, const char *name, struct vpci_window_
     if (vpci_window_post(&vsc->window, access))
         vmbus_guest_signal(vsc->guest);
     TRACE_LINK_OUT(span, vpci_link_key(vsc->relid, VPCI_LINK_WINDOW, access->sequence));
-    int error = vpci_window_wait(&vsc->window, vsc->options.spin, vsc->options.timeout_ms, value);
+    unsigned spin = atomic_load_explicit(&vsc->spin_limit, memory_order_relaxed);
+    int error = vpci_window_wait(&vsc->window, spin, vsc->options.timeout_ms, value);
     if (error) {
         vsc->selected = VSC_NO_SLOT;
         TRACE_DONE(span, "no answer");

@@ -125,6 +125,12 @@ void vsc_function_start(struct vsc_function *function)
     set_state(function, VSC_STARTED);
 }
 
+void vsc_function_again(struct vsc_function *function)
+{
+    int removed = VSC_REMOVED;
+    atomic_compare_exchange_strong(&function->state, &removed, VSC_STOPPED);
+}
+
 /* The state is set first: whoever passes vsc.lock or function.lock afterwards sees it and is refused, whoever passed
  * before is found in the queues here. */
 void vsc_function_end(struct vsc_function *function, enum vsc_state state)

@@ -49,7 +49,7 @@ static bool bus_data_valid(struct vsc_function *function, const char *routine, U
 static ULONG set_bus_data(PVOID context, ULONG space, PVOID buffer, ULONG offset, ULONG length)
 {
     uint32_t shown = 0;
-    if (buffer && length)
+    if (trace_current && buffer)
         memcpy(&shown, buffer, length < 4 ? length : 4);
     TRACE_DOOR(span, "vsc", "SetBusData", "%u bytes at 0x%03x <- %0*x%s", length, offset,
                (int)(length < 4 ? length : 4) * 2, shown, length > 4 ? "..." : "");
@@ -144,8 +144,7 @@ static const struct offered {
 static const struct offered *find_offer(struct vsc_function *function, const GUID *type)
 {
     bool child = nt_partition_role(function->vsc->partition) == NT_CHILD;
-    int state = atomic_load(&function->state);
-    if (!type || state == VSC_REMOVED || state == VSC_MISSING)
+    if (!type || atomic_load(&function->state) == VSC_MISSING)
         return NULL;
     for (unsigned i = 0; i < sizeof offers / sizeof offers[0]; i++)
         if (IsEqualGUID(offers[i].type, type) && (child || !offers[i].child_only))
@@ -167,6 +166,7 @@ NTSTATUS vsc_query_interface(struct vsc_function *function, PIO_STACK_LOCATION s
                      stack->Parameters.QueryInterface.Size, stack->Parameters.QueryInterface.Version, offer->size);
         return STATUS_INVALID_BUFFER_SIZE;
     }
+    vsc_function_again(function);
     offer->fill(function, out);
     out->InterfaceReference(function);
     return STATUS_SUCCESS;

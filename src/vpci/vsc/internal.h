@@ -5,6 +5,7 @@
  * Locks, outermost first; nothing is called out with one of them held:
  *   vsc.lock        requests, the outgoing ring, relations, events
  *   function.lock   its queue of INVALIDATE requests
+ *   vsc.interrupt_lock which handler a vector has
  *   vsc.window_lock the configuration window (held over the wait for the host, so that a piecewise access is one)
  *
  * A request is ended by whoever unlinks it under vsc.lock; an IRP that can be cancelled additionally by who takes its
@@ -48,7 +49,7 @@ struct vsc_gate {
 enum vsc_state {
     VSC_STOPPED,
     VSC_STARTED,
-    VSC_REMOVED, /* IRP_MN_REMOVE_DEVICE; may be started again */
+    VSC_REMOVED, /* IRP_MN_REMOVE_DEVICE; a new stack may come */
     VSC_MISSING, /* the host took it away, IRP_MN_SURPRISE_REMOVAL; stays so */
 };
 
@@ -110,6 +111,10 @@ struct vsc {
     _Atomic bool broken; /* a sender found the ring corrupt; the receiver ends the channel */
     _Atomic bool gone;
 
+    _Atomic int ring_taker; /* enum vsc_ring_taker */
+    _Atomic unsigned spin_limit;
+    struct vmbus_spin spin; /* what was learned about completions */
+
     pthread_mutex_t lock;
     pthread_cond_t changed; /* CLOCK_MONOTONIC: relations, eject, gone */
     LIST_ENTRY queued;      /* requests not sent yet, in order */
@@ -128,6 +133,10 @@ struct vsc {
     uint64_t mmio_base;
     uint32_t selected; /* slot the window shows, VSC_NO_SLOT = unknown */
 
+    pthread_mutex_t interrupt_lock;
+    pthread_cond_t interrupt_idle; /* a handler returned */
+    struct vsc_interrupt *interrupt[VPCI_WINDOW_VECTORS];
+
     unsigned function_count;
     struct vsc_function *function[VPCI_SLOTS];
 };
@@ -142,6 +151,8 @@ struct timespec vsc_timespec(uint64_t ns);
 NTSTATUS vsc_submit(struct vsc *vsc, struct vsc_request *request, uint64_t *id);
 /* The receiver's: the completion with this id came; room may have come; deadlines may have passed. */
 void vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length);
+/* Does a thread wait for the completion with this id (vsc_call)? */
+bool vsc_request_awaited(struct vsc *vsc, uint64_t id);
 void vsc_pump(struct vsc *vsc);
 void vsc_expire(struct vsc *vsc);
 /* Ends the function's requests (NULL: all) with STATUS_DEVICE_NOT_CONNECTED. */
@@ -164,6 +175,28 @@ struct vsc_call {
 NTSTATUS vsc_call(struct vsc *vsc, struct vsc_call *call);
 /* Sends a message that gets no completion. */
 NTSTATUS vsc_post(struct vsc *vsc, const void *message, uint32_t length);
+
+/* ---- who takes from the ring (direct.c) ------------------------------------------------------------------------- */
+
+enum vsc_ring_taker {
+    VSC_RING_FREE,
+    VSC_RING_TAKEN,
+    VSC_RING_WANTED, /* taken, and the receiver is to be woken when it is free */
+};
+
+/* The receiver's: false: another thread is at the ring and wakes it when it leaves. */
+bool vsc_ring_take(struct vsc *vsc);
+/* Unmasks the ring. */
+void vsc_ring_give(struct vsc *vsc);
+/* A thread that will wait for a completion goes to the ring before it sends: then the host need not wake anybody for an
+ * answer that comes before the thread sleeps. From there either _leave, or _wait, which leaves: it waits until
+ * done(context); false: it is not, and the receiver brings it, or it is past the deadline (ns of CLOCK_MONOTONIC), or
+ * the host is gone. */
+enum vsc_at_ring { VSC_NOT_YET, VSC_AT_RING, VSC_HANDED_OVER };
+enum vsc_at_ring vsc_ring_approach(struct vsc *vsc);
+void vsc_ring_leave(struct vsc *vsc, enum vsc_at_ring at);
+bool vsc_wait_at_ring(struct vsc *vsc, enum vsc_at_ring at, bool (*done)(void *context), void *context,
+                      uint64_t deadline);
 
 /* ---- the receiver (receive.c) ----------------------------------------------------------------------------------- */
 
@@ -193,6 +226,8 @@ void vsc_function_dereference(struct vsc_function *function);
  * must be started STATUS_DEVICE_NOT_READY. */
 NTSTATUS vsc_function_available(struct vsc_function *function, bool must_be_started);
 void vsc_function_start(struct vsc_function *function);
+/* After IRP_MN_REMOVE_DEVICE: a new stack is being built on the PDO (pci.md 1.2: it asks before it is started). */
+void vsc_function_again(struct vsc_function *function);
 /* Changes the state (VSC_MISSING stays) and ends what is pended: INVALIDATE with STATUS_CANCELLED, the rest with
  * STATUS_DEVICE_NOT_CONNECTED. */
 void vsc_function_end(struct vsc_function *function, enum vsc_state state);
@@ -230,6 +265,9 @@ uint32_t vsc_read_block_message(uint8_t *message, uint32_t slot, ULONG id, ULONG
 /* What a completion of READ_BLOCK or WRITE_BLOCK means. *data: the bytes of a read that was answered in full. */
 NTSTATUS vsc_write_block_result(const void *payload, uint32_t length);
 NTSTATUS vsc_read_block_result(const void *payload, uint32_t length, ULONG wanted, const uint8_t **data);
+
+/* Calls the handlers of the vectors that the host delivered (interrupt.c). The receiver's. */
+void vsc_interrupts_pump(struct vsc *vsc);
 
 DRIVER_DISPATCH vsc_dispatch_pnp, vsc_dispatch_power, vsc_dispatch_control, vsc_dispatch_other;
 /* Completes at DISPATCH_LEVEL. */

@@ -22,7 +22,7 @@ static void unlink_locked(struct vsc_function *function, PIRP irp)
 
 static void finish(struct vsc_function *function, PIRP irp, NTSTATUS status)
 {
-    TRACE_DOOR(span, "vsc", "IOCTL_VPCI_INVALIDATE_BLOCK completion", "%08x", (unsigned)status);
+    TRACE_DOOR(span, "vsc", "IOCTL_VPCI_INVALIDATE_BLOCK completion", "%s", nt_status_name(status));
     vsc_complete(irp, status, 0);
     vsc_gate_leave(&function->gate);
     TRACE_DONE(span, "completed");

@@ -56,7 +56,7 @@ static void block_done(struct vsc_request *request, NTSTATUS status, const void 
     if (data)
         memcpy(block->output, data, block->length);
     vsc_complete(block->irp, status, NT_SUCCESS(status) ? block->length : 0);
-    TRACE_DONE(span, "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", nt_status_name(status));
     free(block);
     vsc_gate_leave(&function->gate);
 }
@@ -77,7 +77,7 @@ static NTSTATUS send_block(struct vsc_function *function, struct block_irp *bloc
     uint64_t id = 0;
     NTSTATUS status = vsc_submit(function->vsc, request, &id);
     TRACE_LINK_OUT(span, vpci_link_key(function->vsc->relid, VPCI_LINK_MESSAGE, id));
-    TRACE_DONE(span, NT_SUCCESS(status) ? "sent" : "%08x", (unsigned)status);
+    TRACE_DONE(span, "%s", NT_SUCCESS(status) ? "sent" : nt_status_name(status));
     return status;
 }
 
@@ -190,8 +190,8 @@ static NTSTATUS control(struct vsc_function *function, PIRP irp, unsigned index)
     NTSTATUS status =
         irp->RequestorMode == UserMode ? STATUS_INVALID_DEVICE_REQUEST : codes[index].handle(function, irp, &request);
     if (!NT_SUCCESS(status))
-        TRACE_REFUSE("vsc", "BLOCK_IOCTL pci.md 2.4-2.7, 5.8", "%08x", (unsigned)status);
-    TRACE_DONE(span, status == STATUS_PENDING ? "pending" : "%08x", (unsigned)status);
+        TRACE_REFUSE("vsc", "BLOCK_IOCTL pci.md 2.4-2.7, 5.8", "%s", nt_status_name(status));
+    TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
 

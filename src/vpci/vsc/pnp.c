@@ -121,7 +121,7 @@ NTSTATUS vsc_dispatch_pnp(PDEVICE_OBJECT device, PIRP irp)
     if (minor < sizeof minors / sizeof minors[0] && minors[minor].handle) {
         TRACE_DOOR(span, "vsc", minors[minor].name, "slot %u", function->description.slot);
         status = minors[minor].handle(function, irp, stack);
-        TRACE_DONE(span, "%08x", (unsigned)status);
+        TRACE_DONE(span, "%s", nt_status_name(status));
     }
     complete_here(irp, status);
     return status;

@@ -200,7 +200,7 @@ static void on_packet(struct vsc *vsc, const struct vmbus_packet *packet, const 
 }
 
 /* Takes everything from the ring. False: it is corrupt. */
-static bool drain(struct vsc *vsc)
+static bool take_all(struct vsc *vsc)
 {
     uint8_t payload[VPCI_PACKET_MAX];
     struct vmbus_packet packet;
@@ -221,6 +221,19 @@ static bool drain(struct vsc *vsc)
     if (signal)
         vmbus_guest_signal(vsc->guest);
     return true;
+}
+
+/* The same when no other thread is at the ring; then the host signals what comes later. That thread may sleep, and a
+ * host that signals us all the same must not keep it asleep. */
+static bool drain(struct vsc *vsc)
+{
+    if (!vsc_ring_take(vsc)) {
+        vpci_window_ring_nudge(&vsc->window);
+        return true;
+    }
+    bool intact = take_all(vsc);
+    vsc_ring_give(vsc);
+    return intact;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------------------- */
@@ -264,9 +277,10 @@ static bool serve(struct vsc *vsc)
         TRACE_REFUSE("vsc", "RING_CORRUPT vpci-wire.md 6.3", "the host broke the ring; the channel ends");
         return false;
     }
+    vsc_interrupts_pump(vsc);
     vsc_pump(vsc);
     vsc_expire(vsc);
-    int result = vmbus_guest_wait(vsc->guest, vsc->poke, arm(vsc));
+    int result = vmbus_guest_sleep(vsc->guest, vsc->poke, arm(vsc));
     disarm(vsc);
     if (result == -ECANCELED)
         eventfd_read(vsc->poke, &count);

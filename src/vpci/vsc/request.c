@@ -175,15 +175,30 @@ void vsc_cancel_request(PDEVICE_OBJECT device, PIRP irp)
     request->done(request, STATUS_CANCELLED, NULL, 0);
 }
 
-void vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length)
+/* Lock held; NULL: the host has no such request. */
+static struct vsc_request *find_sent(struct vsc *vsc, uint64_t id)
 {
-    struct vsc_request *found = NULL;
-    pthread_mutex_lock(&vsc->lock);
-    for (LIST_ENTRY *link = vsc->sent.Flink; link != &vsc->sent && !found; link = link->Flink) {
+    for (LIST_ENTRY *link = vsc->sent.Flink; link != &vsc->sent; link = link->Flink) {
         struct vsc_request *request = CONTAINING_RECORD(link, struct vsc_request, link);
         if (request->id == id)
-            found = request;
+            return request;
     }
+    return NULL;
+}
+
+bool vsc_request_awaited(struct vsc *vsc, uint64_t id)
+{
+    pthread_mutex_lock(&vsc->lock);
+    struct vsc_request *found = find_sent(vsc, id);
+    bool awaited = found && found->self_timed;
+    pthread_mutex_unlock(&vsc->lock);
+    return awaited;
+}
+
+void vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length)
+{
+    pthread_mutex_lock(&vsc->lock);
+    struct vsc_request *found = find_sent(vsc, id);
     if (found)
         unlink_request(vsc, found);
     pthread_mutex_unlock(&vsc->lock);

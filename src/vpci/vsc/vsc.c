@@ -21,6 +21,8 @@ static void init_sync(struct vsc *vsc)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&vsc->lock, NULL);
     pthread_mutex_init(&vsc->window_lock, NULL);
+    pthread_mutex_init(&vsc->interrupt_lock, NULL);
+    pthread_cond_init(&vsc->interrupt_idle, NULL);
     InitializeListHead(&vsc->queued);
     InitializeListHead(&vsc->sent);
 }
@@ -31,7 +33,8 @@ static struct vsc *allocate(struct nt_partition *partition, const struct vsc_opt
     if (!vsc)
         return NULL;
     vsc->partition = partition;
-    vsc->options = options ? *options : (struct vsc_options){.spin = VMBUS_SPIN_DEFAULT};
+    vsc->options = options ? *options : (struct vsc_options){.spin = vmbus_spin_default()};
+    atomic_init(&vsc->spin_limit, vsc->options.spin);
     if (!vsc->options.timeout_ms)
         vsc->options.timeout_ms = VSC_TIMEOUT_MS;
     if (!vsc->options.ring_pages)
@@ -54,7 +57,6 @@ static int open_channel(struct vsc *vsc, int socket)
         return -EPROTO;
     vsc->relid = offer->relid;
     vpci_window_guest_init(&vsc->window, vmbus_guest_window(vsc->guest));
-    vmbus_guest_set_spin(vsc->guest, vsc->options.spin);
     return vmbus_guest_open(vsc->guest, vsc->options.ring_pages, vsc->options.ring_pages);
 }
 
@@ -104,6 +106,8 @@ static void destroy(struct vsc *vsc)
         close(vsc->poke);
     pthread_mutex_destroy(&vsc->lock);
     pthread_mutex_destroy(&vsc->window_lock);
+    pthread_mutex_destroy(&vsc->interrupt_lock);
+    pthread_cond_destroy(&vsc->interrupt_idle);
     pthread_cond_destroy(&vsc->changed);
     free(vsc);
 }
@@ -154,6 +158,11 @@ void vsc_disconnect(struct vsc *vsc)
     TRACE_DONE(span, atomic_load(&vsc->gone) ? "the host is gone" : "closed");
     destroy(vsc);
     nt_enter(before);
+}
+
+void vsc_set_spin(struct vsc *vsc, unsigned rounds)
+{
+    atomic_store(&vsc->spin_limit, rounds);
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ enum vsp_verdict vsp_query_version(struct vsp_channel *channel, const struct vsp
     return VSP_HANDLED;
 }
 
-/* ---- relations --------------------------------------------------------------------------------------------------- */
+/* ---- relations ---------------------------------------------------------------------------------------------- */
 
 static struct vpci_function describe(const struct vstack_vf *vf)
 {
@@ -70,7 +70,7 @@ enum vsp_verdict vsp_query_relations(struct vsp_channel *channel, const struct v
     return VSP_HANDLED;
 }
 
-/* ---- D0 ---------------------------------------------------------------------------------------------------------- */
+/* ---- D0 ----------------------------------------------------------------------------------------------------- */
 
 static bool acceptable_base(uint64_t base)
 {
@@ -108,7 +108,7 @@ enum vsp_verdict vsp_d0_exit(struct vsp_channel *channel, const struct vsp_messa
     return VSP_HANDLED;
 }
 
-/* ---- ejection ---------------------------------------------------------------------------------------------------- */
+/* ---- ejection ----------------------------------------------------------------------------------------------- */
 
 enum vsp_verdict vsp_ejection_complete(struct vsp_channel *channel, const struct vsp_message *message)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- calls ------------------------------------------------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------------------------------------------- */
 
 /* Any thread. */
 static void call_done(struct vstack_request *request)
@@ -103,7 +103,7 @@ void vsp_calls_expire(struct vsp_channel *channel, uint64_t now)
         vstack_abandon(&channel->window_request, STATUS_IO_TIMEOUT);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ------------------------------------------------------------------------------------------------- */
 
 static bool block_refused(struct vsp_channel *channel, const struct vsp_message *message, uint32_t length,
                           uint32_t available)
@@ -145,7 +145,7 @@ enum vsp_verdict vsp_write_block(struct vsp_channel *channel, const struct vsp_m
     return call_wait(call);
 }
 
-/* ---- power ------------------------------------------------------------------------------------------------------- */
+/* ---- power -------------------------------------------------------------------------------------------------- */
 
 /* D0 maps the BARs that were assigned, D3 unmaps them (1.6.13); the PF driver is told (vpci-wire.md 8). */
 enum vsp_verdict vsp_power_state(struct vsp_channel *channel, const struct vsp_message *message)

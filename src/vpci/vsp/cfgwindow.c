@@ -43,6 +43,18 @@ static bool decode(struct vsp_channel *channel, const struct vpci_window_access 
     return false;
 }
 
+static const char *page_of(const struct vsp_channel *channel, const struct vpci_window_access *access)
+{
+    switch ((access->address - channel->window_base) / VPCI_CONFIG_SIZE) {
+    case VPCI_WINDOW_SELECT / VPCI_CONFIG_SIZE:
+        return "selector page ";
+    case VPCI_WINDOW_CONFIG / VPCI_CONFIG_SIZE:
+        return "";
+    default:
+        return "no page ";
+    }
+}
+
 static void serve(struct vsp_channel *channel)
 {
     const struct vpci_window_access *access = &channel->window_access;
@@ -50,8 +62,9 @@ static void serve(struct vsp_channel *channel)
     ULONG offset = 0;
 
     vsp_count(access->is_write ? &channel->counters.window_writes : &channel->counters.window_reads);
-    TRACE_DOOR(span, "vsp", access->is_write ? "config window write" : "config window read", "%s: %u bytes at 0x%03llx",
-               channel->name, access->size, (unsigned long long)(access->address - channel->window_base));
+    TRACE_DOOR(span, "vsp", access->is_write ? "config window write" : "config window read",
+               "%s: %u bytes at %s0x%03llx", channel->name, access->size, page_of(channel, access),
+               (unsigned long long)(access->address & 0xFFF));
     TRACE_LINK_IN(span, vpci_link_key(channel->options.relid, VPCI_LINK_WINDOW, access->sequence));
     if (!decode(channel, access, &offset)) {
         vpci_window_answer(&channel->window, access, UINT64_MAX);

@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-/* ---- what the VF says, from any thread ----------------------------------------------------------------------------
- */
+/* ---- what the VF says, from any thread ---------------------------------------------------------------------- */
 
 static void on_invalidated(void *context)
 {
@@ -19,9 +18,19 @@ static void on_removed(void *context)
     vsp_post(context, VSP_POST_PF_GONE);
 }
 
-const struct vstack_partition vsp_partition_template = {.invalidated = on_invalidated, .removed = on_removed};
+static void on_bar(void *context, unsigned index, bool mapped, ULONG64 guest_address, ULONG64 system_address,
+                   ULONG64 size)
+{
+    const struct vsp_channel *channel = context;
 
-/* ---- ends -------------------------------------------------------------------------------------------------------- */
+    if (channel->options.bar)
+        channel->options.bar(channel->options.context, index, mapped, guest_address, system_address, size);
+}
+
+const struct vstack_partition vsp_partition_template = {
+    .invalidated = on_invalidated, .removed = on_removed, .bar = on_bar};
+
+/* ---- ends --------------------------------------------------------------------------------------------------- */
 
 void vsp_release_bus(struct vsp_channel *channel)
 {
@@ -43,6 +52,7 @@ static void forget_opening(struct vsp_channel *channel)
     channel->blocked = channel->no_room = channel->notified = false;
     channel->invalidate = false;
     vsp_release_bus(channel);
+    vsp_messages_clear(channel);
     if (!channel->attached)
         return;
     channel->attached = false;
@@ -69,7 +79,7 @@ void vsp_broken(struct vsp_channel *channel, const char *rule, const char *reaso
     vsp_end(channel, false, reason);
 }
 
-/* ---- control events ---------------------------------------------------------------------------------------------- */
+/* ---- control events ----------------------------------------------------------------------------------------- */
 
 static void opened(struct vsp_channel *channel)
 {
@@ -130,7 +140,7 @@ void vsp_channel_control(struct vsp_channel *channel)
         closed(channel);
 }
 
-/* ---- eject and postings ------------------------------------------------------------------------------------------ */
+/* ---- eject and postings ------------------------------------------------------------------------------------- */
 
 static void eject(struct vsp_channel *channel)
 {

@@ -23,6 +23,8 @@
 #define VSP_CALL_TIMEOUT_MS 30000u
 /* Packets taken from one guest before the next one's turn. */
 #define VSP_BUDGET 16u
+/* Entries of an MSI-X table. */
+#define VSP_MESSAGES_MAX 2048u
 /* Highest VP index that is believed to exist. */
 #define VSP_PROCESSORS 4096u
 /* Where guest-physical addresses end. */
@@ -62,12 +64,19 @@ struct vsp_call {
 };
 
 struct vsp_interrupt {
-    bool used;
+    bool used, lowest_priority;
     uint16_t count; /* messages: data .. data + count - 1 */
     uint32_t vector, data;
     uint64_t address;
     uint16_t processor_count;
     uint16_t processors[VPCI_VECTORS_MAX];
+};
+
+/* An entry of a VF's MSI-X table as its device model tells it. */
+struct vsp_message_entry {
+    uint64_t address;
+    uint32_t data;
+    bool masked, pending;
 };
 
 struct vsp_counters {
@@ -100,15 +109,17 @@ struct vsp_channel {
     pthread_mutex_t lock;
     pthread_cond_t removed_cond;
     struct vsp_call *done, **done_end; /* under lock, in order */
-    bool removed;          /* under lock */
+    bool removed;                      /* under lock */
 
     /* the worker's */
     struct vsp_channel *next, *previous; /* among the worker's */
+    struct vsp_channel *next_awake;      /* among those of them that are awake */
     bool awake, gone, attached, signal;
-    bool blocked;  /* does not read the ring: no room for answers, or too many calls outstanding */
-    bool no_room;  /* the former */
-    bool notified; /* an INVALIDATE_BLOCK was sent since the ring was last seen empty */
-    unsigned idle;
+    bool blocked;           /* does not read the ring: no room for answers, or too many calls outstanding */
+    bool no_room;           /* the former */
+    bool notified;          /* an INVALIDATE_BLOCK was sent since the ring was last seen empty */
+    unsigned idle;          /* rounds without work */
+    struct vmbus_spin spin; /* how many of them pay */
     enum vsp_state state;
     uint32_t version;
     bool assigned;
@@ -118,9 +129,13 @@ struct vsp_channel {
     const char *closed; /* how it was last closed, NULL = never opened */
     unsigned outstanding;
     struct vsp_call calls[VSP_CALLS];
+    /* Changed by the worker alone, under interrupt_lock; delivered from any thread, which holds it shared. */
+    pthread_rwlock_t interrupt_lock;
     struct vsp_interrupt *interrupts;
     unsigned interrupt_capacity, interrupt_count;
-    uint8_t *held; /* a message whose answer found no room */
+    pthread_mutex_t message_lock;
+    struct vsp_message_entry *messages; /* under message_lock: VSP_MESSAGES_MAX, made with the first one told */
+    uint8_t *held;                      /* a message whose answer found no room */
     struct vsp_message held_message;
 
     struct vpci_window_host window;
@@ -134,25 +149,37 @@ struct vsp_channel {
 
 struct vsp_worker {
     struct vsp *vsp;
+    struct vsp_group *group;
     pthread_t thread;
     int epoll, wake;
     pthread_mutex_t lock;
     struct vsp_channel *ready; /* under lock */
     bool stop;                 /* under lock */
     atomic_bool attention;     /* ready or stop changed */
-    unsigned channel_count;    /* under lock: for placing new ones */
+    unsigned channel_count;    /* under vsp->lock: for placing new ones */
     struct vsp_channel *channels;
-    uint64_t next_deadline; /* ns of CLOCK_MONOTONIC, never later than the next one due */
+    struct vsp_channel *awake; /* by next_awake */
+    uint64_t next_deadline;    /* ns of CLOCK_MONOTONIC, never later than the next one due */
     uint8_t packet[VPCI_REQUEST_MAX];
+};
+
+/* The workers of one adapter. A PF driver that does not return from MiniportOidRequest keeps the thread that called it,
+ * so no thread serves the channels of two adapters. Made with an adapter's first channel, ended with its last. */
+struct vsp_group {
+    struct vsp_group *next;     /* in vsp->groups */
+    const struct vstack *stack; /* a name, never followed */
+    unsigned users;             /* channels, also those being added and removed */
+    unsigned count;
+    struct vsp_worker workers[];
 };
 
 struct vsp {
     struct nt_partition *partition;
-    unsigned worker_count;
+    unsigned workers; /* of a group */
     atomic_uint spin;
     pthread_mutex_t lock;
-    struct vsp_worker *workers;
-    struct vsp_channel *all; /* under lock, by next_all */
+    struct vsp_group *groups; /* under lock */
+    struct vsp_channel *all;  /* under lock, by next_all */
 };
 
 static inline void vsp_count(_Atomic uint64_t *counter)
@@ -160,8 +187,13 @@ static inline void vsp_count(_Atomic uint64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
+/* group.c */
+/* A worker for a channel of that stack: the one with the fewest. 0, -ENOMEM, -EAGAIN (no threads). */
+int vsp_group_enter(struct vsp *vsp, const struct vstack *stack, struct vsp_worker **worker);
+void vsp_group_leave(struct vsp_worker *worker); /* ends the workers with their last channel */
+
 /* worker.c */
-bool vsp_worker_start(struct vsp_worker *worker, struct vsp *vsp);
+bool vsp_worker_start(struct vsp_worker *worker, struct vsp_group *group, struct vsp *vsp);
 void vsp_worker_stop(struct vsp_worker *worker);
 bool vsp_on_worker(const struct vsp_channel *channel); /* this thread is the channel's worker */
 void vsp_start(struct vsp_channel *channel);           /* VSP_POST_START stands in `posted` already */
@@ -215,6 +247,11 @@ struct vsp_interrupt_request {
 bool vsp_parse_interrupt(const uint8_t *bytes, unsigned version, struct vsp_interrupt_request *request);
 const struct vsp_interrupt *vsp_interrupt_add(struct vsp_channel *channel, const struct vsp_interrupt_request *request);
 void vsp_interrupts_clear(struct vsp_channel *channel);
+
+/* deliver.c */
+void vsp_interrupts_init(struct vsp_channel *channel);
+void vsp_interrupts_free(struct vsp_channel *channel);
+void vsp_messages_clear(struct vsp_channel *channel); /* the VF's MSI-X table after a reset */
 
 /* calls.c */
 void vsp_call_finished(struct vsp_call *call);

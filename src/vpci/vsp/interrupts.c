@@ -4,7 +4,7 @@
  * (vpci-wire.md 1.6.14, 1.6.15).
  *
  * An interrupt of up to 32 messages has 32 data values to itself, so that pairs are unique in a device however they are
- * created and deleted: data = 32 * place + message.
+ * created and deleted: data = 32 * place + message. How they are delivered stands in deliver.c.
  */
 #include "vpci/vsp/internal.h"
 
@@ -14,7 +14,7 @@
 #define MESSAGE_ADDRESS 0xFEE00000ull
 #define FIRST_CAPACITY  8u
 
-/* ---- descriptors ------------------------------------------------------------------------------------------------- */
+/* ---- descriptors -------------------------------------------------------------------------------------------- */
 
 static void parse_v1(const uint8_t *bytes, struct vsp_interrupt_request *request)
 {
@@ -77,7 +77,7 @@ bool vsp_parse_interrupt(const uint8_t *bytes, unsigned version, struct vsp_inte
     return true;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------------------------------------------- */
 
 static bool grow(struct vsp_channel *channel)
 {
@@ -88,7 +88,7 @@ static bool grow(struct vsp_channel *channel)
         capacity = VPCI_INTERRUPTS_MAX;
     if (capacity == channel->interrupt_capacity)
         return false;
-    grown = realloc(channel->interrupts, capacity * sizeof(*grown));
+    grown = realloc(channel->interrupts, capacity * sizeof(*grown)); /* what is delivered now is looked up anew */
     if (!grown)
         return false;
     memset(grown + channel->interrupt_capacity, 0, (capacity - channel->interrupt_capacity) * sizeof(*grown));
@@ -97,7 +97,7 @@ static bool grow(struct vsp_channel *channel)
     return true;
 }
 
-const struct vsp_interrupt *vsp_interrupt_add(struct vsp_channel *channel, const struct vsp_interrupt_request *request)
+static struct vsp_interrupt *add(struct vsp_channel *channel, const struct vsp_interrupt_request *request)
 {
     struct vsp_interrupt *interrupt;
     unsigned place = 0;
@@ -109,6 +109,7 @@ const struct vsp_interrupt *vsp_interrupt_add(struct vsp_channel *channel, const
     interrupt = &channel->interrupts[place];
     *interrupt = (struct vsp_interrupt){
         .used = true,
+        .lowest_priority = request->delivery == VPCI_DELIVERY_LOWEST,
         .count = (uint16_t)request->vector_count,
         .vector = request->vector,
         .data = place * VPCI_VECTORS_MAX,
@@ -120,24 +121,37 @@ const struct vsp_interrupt *vsp_interrupt_add(struct vsp_channel *channel, const
     return interrupt;
 }
 
+const struct vsp_interrupt *vsp_interrupt_add(struct vsp_channel *channel, const struct vsp_interrupt_request *request)
+{
+    const struct vsp_interrupt *interrupt;
+
+    pthread_rwlock_wrlock(&channel->interrupt_lock);
+    interrupt = add(channel, request);
+    pthread_rwlock_unlock(&channel->interrupt_lock);
+    return interrupt;
+}
+
+/* The interrupt whose first message is that pair. */
 static struct vsp_interrupt *find(struct vsp_channel *channel, uint64_t address, uint32_t data)
 {
-    for (unsigned i = 0; i < channel->interrupt_capacity; i++) {
-        struct vsp_interrupt *interrupt = &channel->interrupts[i];
-        if (interrupt->used && interrupt->address == address && interrupt->data == data)
-            return interrupt;
-    }
-    return NULL;
+    struct vsp_interrupt *interrupt;
+
+    if (data / VPCI_VECTORS_MAX >= channel->interrupt_capacity)
+        return NULL;
+    interrupt = &channel->interrupts[data / VPCI_VECTORS_MAX];
+    return interrupt->used && interrupt->address == address && interrupt->data == data ? interrupt : NULL;
 }
 
 void vsp_interrupts_clear(struct vsp_channel *channel)
 {
+    pthread_rwlock_wrlock(&channel->interrupt_lock);
     for (unsigned i = 0; i < channel->interrupt_capacity; i++)
         channel->interrupts[i].used = false;
     channel->interrupt_count = 0;
+    pthread_rwlock_unlock(&channel->interrupt_lock);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------------- */
 
 enum vsp_verdict vsp_create_interrupt(struct vsp_channel *channel, const struct vsp_message *message)
 {
@@ -181,8 +195,10 @@ enum vsp_verdict vsp_delete_interrupt(struct vsp_channel *channel, const struct 
         vsp_bad_data(channel, message, "UNKNOWN_INTERRUPT vpci-wire.md 1.6.15", "no such address and data");
         return VSP_HANDLED;
     }
+    pthread_rwlock_wrlock(&channel->interrupt_lock);
     interrupt->used = false;
     channel->interrupt_count--;
+    pthread_rwlock_unlock(&channel->interrupt_lock);
     vsp_complete_status(channel, message, VPCI_STATUS_SUCCESS);
     return VSP_HANDLED;
 }

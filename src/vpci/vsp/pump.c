@@ -14,7 +14,7 @@ static bool serving(const struct vsp_channel *channel)
     return channel->state == VSP_OPEN || channel->state == VSP_READY || channel->state == VSP_D0;
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------------- */
 
 /* An answer that found no room waits with its message, and nothing behind it is read. */
 static void hold(struct vsp_channel *channel, const struct vsp_message *message)
@@ -103,7 +103,7 @@ static bool pump_ring(struct vsp_channel *channel)
     return progress;
 }
 
-/* ---- unsolicited packets ----------------------------------------------------------------------------------------- */
+/* ---- unsolicited packets ------------------------------------------------------------------------------------ */
 
 static bool pump_eject(struct vsp_channel *channel)
 {
@@ -160,12 +160,13 @@ bool vsp_channel_pump(struct vsp_channel *channel)
         progress |= pump_invalidate(channel);
     if (channel->signal) {
         channel->signal = false;
-        vmbus_host_signal(channel->host);
+        if (!vpci_window_ring_signal(&channel->window))
+            vmbus_host_signal(channel->host);
     }
     return progress;
 }
 
-/* ---- sleep ------------------------------------------------------------------------------------------------------- */
+/* ---- sleep -------------------------------------------------------------------------------------------------- */
 
 /* A channel that waits for room is woken by the guest that frees it (pending_send_sz was set when the room was looked
  * for), one that waits for the PF driver by the posting: neither asks to be woken for what already lies in the ring. */
@@ -183,7 +184,11 @@ bool vsp_channel_sleeps(struct vsp_channel *channel)
 void vsp_channel_awake(struct vsp_channel *channel)
 {
     channel->idle = 0;
-    channel->awake = true;
+    if (!channel->awake) {
+        channel->awake = true;
+        channel->next_awake = channel->worker->awake;
+        channel->worker->awake = channel;
+    }
     vpci_window_host_awake(&channel->window);
     if (serving(channel))
         vmbus_ring_mask(vmbus_host_in(channel->host), true);

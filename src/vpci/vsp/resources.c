@@ -21,7 +21,7 @@ enum vsp_verdict vsp_query_requirements(struct vsp_channel *channel, const struc
     return VSP_HANDLED;
 }
 
-/* ---- BAR descriptors --------------------------------------------------------------------------------------------- */
+/* ---- BAR descriptors ---------------------------------------------------------------------------------------- */
 
 static bool wide(const struct vsp_channel *channel, unsigned index)
 {
@@ -95,7 +95,7 @@ enum vsp_verdict vsp_get_resources(struct vsp_channel *channel, const struct vsp
     return VSP_HANDLED;
 }
 
-/* ---- RESOURCES_ASSIGNED ------------------------------------------------------------------------------------------ */
+/* ---- RESOURCES_ASSIGNED ------------------------------------------------------------------------------------- */
 
 struct assignment {
     struct vpci_resources_assigned head;

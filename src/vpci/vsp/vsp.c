@@ -5,21 +5,11 @@
 #include "vpci/vsp/internal.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WORKERS_MAX 64u
-
-/* With one processor the other side cannot answer while we spin. */
-static unsigned default_spin(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2)
-        return 0;
-    return VMBUS_SPIN_DEFAULT;
-}
 
 struct vsp *vsp_create(struct nt_partition *partition, unsigned workers)
 {
@@ -31,15 +21,10 @@ struct vsp *vsp_create(struct nt_partition *partition, unsigned workers)
     if (!vsp)
         return NULL;
     vsp->partition = partition;
-    atomic_store(&vsp->spin, default_spin());
+    vsp->workers = workers;
+    atomic_store(&vsp->spin, vmbus_spin_default());
     pthread_mutex_init(&vsp->lock, NULL);
-    vsp->workers = calloc(workers, sizeof(*vsp->workers));
-    while (vsp->workers && vsp->worker_count < workers && vsp_worker_start(&vsp->workers[vsp->worker_count], vsp))
-        vsp->worker_count++;
-    if (vsp->worker_count == workers)
-        return vsp;
-    vsp_destroy(vsp);
-    return NULL;
+    return vsp;
 }
 
 void vsp_destroy(struct vsp *vsp)
@@ -48,9 +33,6 @@ void vsp_destroy(struct vsp *vsp)
         return;
     while (vsp->all)
         vsp_channel_remove(vsp->all);
-    for (unsigned i = 0; i < vsp->worker_count; i++)
-        vsp_worker_stop(&vsp->workers[i]);
-    free(vsp->workers);
     pthread_mutex_destroy(&vsp->lock);
     free(vsp);
 }
@@ -60,7 +42,7 @@ void vsp_set_spin(struct vsp *vsp, unsigned rounds)
     atomic_store(&vsp->spin, rounds);
 }
 
-/* ---- channels ---------------------------------------------------------------------------------------------------- */
+/* ---- channels ----------------------------------------------------------------------------------------------- */
 
 /* Stable for the VF; bytes 4 and 5 are the PCI domain a Linux guest takes, never zero (vpci-wire.md 1.1). */
 static struct vmbus_offer make_offer(const struct vstack_vf *vf, uint32_t relid)
@@ -75,20 +57,9 @@ static struct vmbus_offer make_offer(const struct vstack_vf *vf, uint32_t relid)
     return offer;
 }
 
-static struct vsp_worker *place(struct vsp *vsp)
-{
-    struct vsp_worker *best = &vsp->workers[0];
-    for (unsigned i = 1; i < vsp->worker_count; i++) {
-        if (vsp->workers[i].channel_count < best->channel_count)
-            best = &vsp->workers[i];
-    }
-    best->channel_count++;
-    return best;
-}
-
 static void channel_free(struct vsp_channel *channel)
 {
-    free(channel->interrupts);
+    vsp_interrupts_free(channel);
     free(channel->held);
     pthread_cond_destroy(&channel->removed_cond);
     pthread_mutex_destroy(&channel->lock);
@@ -108,35 +79,40 @@ static struct vsp_channel *channel_new(struct vsp *vsp, struct vstack_vf *vf, co
     channel->done_end = &channel->done;
     pthread_mutex_init(&channel->lock, NULL);
     pthread_cond_init(&channel->removed_cond, NULL);
+    vsp_interrupts_init(channel);
     return channel;
+}
+
+/* The VF and the channel, which belong together; 0 or what vsp_channel_add answers. */
+static int join(struct vsp_channel *channel, int socket)
+{
+    struct vmbus_offer offer = make_offer(channel->vf, channel->options.relid);
+    struct vstack_partition partition = vsp_partition_template;
+    int error;
+
+    partition.name = channel->name;
+    if (vstack_vf_attach(channel->vf, &partition, channel) != STATUS_SUCCESS)
+        return -EBUSY;
+    error = vmbus_host_create(socket, &offer, VPCI_WINDOW_PAGES, &channel->host);
+    if (error)
+        vstack_vf_detach(channel->vf);
+    return error;
 }
 
 int vsp_channel_add(struct vsp *vsp, int socket, struct vstack_vf *vf, const struct vsp_channel_options *options,
                     struct vsp_channel **out)
 {
-    struct vmbus_offer offer = make_offer(vf, options->relid);
     struct vsp_channel *channel = channel_new(vsp, vf, options);
-    struct vstack_partition partition = vsp_partition_template;
     int error;
 
     if (!channel)
         return -ENOMEM;
-    pthread_mutex_lock(&vsp->lock);
-    channel->worker = place(vsp);
-    pthread_mutex_unlock(&vsp->lock);
     /* The worker does not know the channel yet, so what the VF posts until then waits with the start. */
     atomic_store(&channel->posted, VSP_POST_START);
-    partition.name = channel->name;
-    error = vstack_vf_attach(vf, &partition, channel) == STATUS_SUCCESS ? 0 : -EBUSY;
-    if (!error) {
-        error = vmbus_host_create(socket, &offer, VPCI_WINDOW_PAGES, &channel->host);
-        if (error)
-            vstack_vf_detach(vf);
-    }
+    error = vsp_group_enter(vsp, vstack_of(vf), &channel->worker);
+    if (!error && (error = join(channel, socket)) != 0)
+        vsp_group_leave(channel->worker);
     if (error) {
-        pthread_mutex_lock(&vsp->lock);
-        channel->worker->channel_count--;
-        pthread_mutex_unlock(&vsp->lock);
         channel_free(channel);
         return error;
     }
@@ -168,8 +144,8 @@ void vsp_channel_remove(struct vsp_channel *channel)
     for (at = &vsp->all; *at != channel; at = &(*at)->next_all)
         ;
     *at = channel->next_all;
-    channel->worker->channel_count--;
     pthread_mutex_unlock(&vsp->lock);
+    vsp_group_leave(channel->worker);
     vmbus_host_destroy(channel->host);
     channel_free(channel);
 }

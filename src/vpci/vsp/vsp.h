@@ -17,6 +17,14 @@ struct vsp_stats {
     uint64_t messages, completions, bad_data, window_reads, window_writes, invalidates_sent;
 };
 
+/* An interrupt as the guest asked for it (vpci-wire.md 1.6.14). */
+struct vsp_delivery {
+    uint32_t vector;      /* of this message: the first one's + its number */
+    bool lowest_priority; /* false: fixed */
+    unsigned processor_count;
+    const uint16_t *processors; /* VP indices, 1..32 of them; valid during the call */
+};
+
 struct vsp_channel_options {
     const char *name; /* of the guest, e.g. "guest 1" */
     uint32_t relid;   /* unique in this host, 1..2047 */
@@ -24,19 +32,30 @@ struct vsp_channel_options {
      * Called once, on a worker thread; the VF is already detached. A guest that closed may open again, so an orderly
      * end comes when it leaves the connection. Not the place to remove the channel. May be NULL. */
     void (*ended)(void *context, bool orderly, const char *reason);
+    /* An interrupt of the VF for the guest: from inside vsp_interrupt, vsp_message_raise or vsp_message_set, on their
+     * thread. May not block or call into the channel. NULL: the guest gets it through its window (window.h), whatever
+     * the processors. */
+    void (*interrupt)(void *context, const struct vsp_delivery *delivery);
+    /* A BAR of the VF became visible at a guest address, or went away: on a worker thread, or inside
+     * vsp_channel_remove. All are unmapped when `ended` is called. May not block or call into the channel. May be
+     * NULL. */
+    void (*bar)(void *context, unsigned index, bool mapped, uint64_t guest_address, uint64_t system_address,
+                uint64_t size);
     void *context;
 };
 
-/* `workers` threads, 1..64. NULL on lack of memory or threads. */
+/* Serves the channels of each adapter with `workers` threads of its own, 1..64, which live as long as the adapter has
+ * channels: a PF driver that does not return keeps guests of other adapters waiting no more than one that pends.
+ * NULL on lack of memory or a wrong number. */
 struct vsp *vsp_create(struct nt_partition *partition, unsigned workers);
-/* Rounds a worker polls a quiet channel before it sleeps; 0 = sleeps at once. Default VMBUS_SPIN_DEFAULT, 0 with one
- * processor. Any thread, any time. */
+/* Rounds a worker polls a quiet channel before it sleeps, at most (vmbus.h, struct vmbus_spin); 0 = sleeps at once.
+ * Default vmbus_spin_default(). Any thread, any time. */
 void vsp_set_spin(struct vsp *vsp, unsigned rounds);
 /* Rescinds and ends every channel, joins the workers. */
 void vsp_destroy(struct vsp *vsp);
 
 /* Offers the VF over a connected AF_UNIX SOCK_SEQPACKET socket (becomes the VSP's on success). 0, -EBUSY (the VF
- * belongs to a partition, or the PF is gone), -EINVAL (relid), -errno. */
+ * belongs to a partition, or the PF is gone), -EINVAL (relid), -EAGAIN (no threads), -errno. Any thread. */
 int vsp_channel_add(struct vsp *vsp, int socket, struct vstack_vf *vf, const struct vsp_channel_options *options,
                     struct vsp_channel **channel);
 /* Rescinds the offer and waits until no worker touches the channel; frees it. Also after `ended`, but not inside it. */
@@ -44,5 +63,19 @@ void vsp_channel_remove(struct vsp_channel *channel);
 /* Asks the guest to give the device back (EJECT); the answer, or `timeout_ms` without one, ends in a rescind. */
 void vsp_channel_eject(struct vsp_channel *channel, unsigned timeout_ms);
 void vsp_channel_stats(struct vsp_channel *channel, struct vsp_stats *stats);
+
+/* ---- interrupts (vpci-wire.md 4.5) -------------------------------------------------------------------------------
+ *
+ * A guest gets (address, data) pairs for the (vector, processors) it asks for. The VF's device model raises a pair, or
+ * a message of its MSI-X table; what the guest was not given is not delivered, whatever stands in that table. When the
+ * guest's DELETE_INTERRUPT is answered, or the channel has ended, its pairs are not delivered any more. Any thread. */
+
+/* 0: delivered; -ENOENT: the guest has no such pair. */
+int vsp_interrupt(struct vsp_channel *channel, uint64_t address, uint32_t data);
+/* The device model took what the guest wrote to entry `index` (0..2047) of the VF's MSI-X table; Function Mask and
+ * Enable are the model's own matter. Unmasking delivers what was raised while masked. 0, -EINVAL, -ENOMEM. */
+int vsp_message_set(struct vsp_channel *channel, unsigned index, uint64_t address, uint32_t data, bool masked);
+/* 0: delivered, or pending while masked; -EINVAL: index; -ENOENT: the entry holds no pair of the guest's. */
+int vsp_message_raise(struct vsp_channel *channel, unsigned index);
 
 #endif

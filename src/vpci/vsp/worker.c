@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Worker threads. A worker polls the channels that are awake, round after round; one that had nothing to do for `spin`
- * rounds arms its wake-ups and sleeps until its eventfd, its socket or a posting wakes it. With nobody awake the worker
+ * Worker threads. A worker polls the channels that are awake, round after round; one that had nothing to do for as
+ * long as spinning has paid lately arms its wake-ups and sleeps until its eventfd, its socket or a posting wakes it. With nobody awake the worker
  * sleeps in epoll.
  */
 #include "vpci/vsp/internal.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EVENTS           64
-#define ROUNDS_PER_EPOLL 64u /* while somebody is awake, the sleepers are looked after this often */
+#define ROUNDS_PER_EPOLL 256u /* while somebody is awake, the sleepers are looked after this often */
 
 static _Thread_local struct vsp_worker *current;
 
@@ -38,7 +34,7 @@ void vsp_deadline(struct vsp_channel *channel, uint64_t when)
         channel->worker->next_deadline = when;
 }
 
-/* ---- posting ----------------------------------------------------------------------------------------------------- */
+/* ---- posting ------------------------------------------------------------------------------------------------ */
 
 static void attend(struct vsp_worker *worker)
 {
@@ -70,7 +66,7 @@ void vsp_post(struct vsp_channel *channel, unsigned what)
         make_ready(channel);
 }
 
-/* ---- the channels of a worker ------------------------------------------------------------------------------------ */
+/* ---- the channels of a worker ------------------------------------------------------------------------------- */
 
 static void watch(struct vsp_channel *channel)
 {
@@ -98,6 +94,14 @@ static void enter(struct vsp_worker *worker, struct vsp_channel *channel)
 
 static void leave(struct vsp_worker *worker, struct vsp_channel *channel)
 {
+    struct vsp_channel **at;
+
+    for (at = &worker->awake; *at; at = &(*at)->next_awake) {
+        if (*at == channel) {
+            *at = channel->next_awake;
+            break;
+        }
+    }
     if (channel->previous)
         channel->previous->next = channel->next;
     else
@@ -136,7 +140,7 @@ static void serve_posted(struct vsp_worker *worker, struct vsp_channel *channel)
  * meanwhile puts it on again. */
 static bool serve_ready(struct vsp_worker *worker)
 {
-    if (!atomic_exchange(&worker->attention, false))
+    if (!atomic_load(&worker->attention) || !atomic_exchange(&worker->attention, false))
         return true;
     for (;;) {
         struct vsp_channel *channel;
@@ -153,7 +157,7 @@ static bool serve_ready(struct vsp_worker *worker)
     }
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+/* ---- the loop ----------------------------------------------------------------------------------------------- */
 
 static void serve_events(struct vsp_worker *worker, int timeout_ms)
 {
@@ -198,22 +202,35 @@ static int sleep_ms(struct vsp_worker *worker)
     return left > 60000 ? 60000 : (int)left;
 }
 
+/* One round of one channel; false: it went to sleep. */
+static bool serve_channel(struct vsp_channel *channel, unsigned limit)
+{
+    if (vsp_channel_pump(channel)) {
+        if (channel->idle)
+            vmbus_spin_ended(&channel->spin, true);
+        channel->idle = 0;
+        return true;
+    }
+    if (channel->idle++ < vmbus_spin_rounds(&channel->spin, limit) || !vsp_channel_sleeps(channel))
+        return true;
+    vmbus_spin_ended(&channel->spin, false);
+    channel->awake = false;
+    return false;
+}
+
 /* One round over those awake; false: everybody sleeps. */
 static bool serve_awake(struct vsp_worker *worker)
 {
-    unsigned spin = atomic_load_explicit(&worker->vsp->spin, memory_order_relaxed);
-    bool anybody = false;
+    unsigned limit = atomic_load_explicit(&worker->vsp->spin, memory_order_relaxed);
+    struct vsp_channel **at = &worker->awake;
 
-    for (struct vsp_channel *channel = worker->channels; channel; channel = channel->next) {
-        if (!channel->awake)
-            continue;
-        if (vsp_channel_pump(channel))
-            channel->idle = 0;
-        else if (channel->idle++ >= spin && vsp_channel_sleeps(channel))
-            channel->awake = false;
-        anybody |= channel->awake;
+    while (*at) {
+        if (serve_channel(*at, limit))
+            at = &(*at)->next_awake;
+        else
+            *at = (*at)->next_awake;
     }
-    return anybody;
+    return worker->awake;
 }
 
 static void *worker_main(void *context)
@@ -239,11 +256,12 @@ static void *worker_main(void *context)
     return NULL;
 }
 
-bool vsp_worker_start(struct vsp_worker *worker, struct vsp *vsp)
+bool vsp_worker_start(struct vsp_worker *worker, struct vsp_group *group, struct vsp *vsp)
 {
     struct epoll_event wake = {.events = EPOLLIN, .data.u64 = 0};
 
     worker->vsp = vsp;
+    worker->group = group;
     worker->next_deadline = UINT64_MAX;
     pthread_mutex_init(&worker->lock, NULL);
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
