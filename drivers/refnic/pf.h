@@ -12,36 +12,19 @@
 #ifndef REFNIC_PF_H
 #define REFNIC_PF_H
 
-#include "blocks.h"
-#include "config.h"
+#include "../common/bars.h"
+#include "../common/function.h"
+#include "../common/mailbox.h"
 #include "port.h"
-
-/* One VF BAR: the window all VFs share, and the part of one VF. size 0: not implemented, or upper half of a 64-bit BAR.
- */
-struct pf_bar {
-    ULONG64 start;
-    ULONG64 length;
-    ULONG64 size;
-};
-
-/* A statistics snapshot as it comes in pieces, and the last one that was complete. */
-struct pf_snapshot {
-    USHORT sequence;
-    USHORT pieces; /* received (while collecting) */
-    UCHAR data[REFNIC_MAX_PIECES * REFNIC_PIECE_BYTES];
-};
+#include "registers.h"
 
 struct pf_vf {
     NDIS_SRIOV_FUNCTION_ID id;
     NDIS_NIC_SWITCH_VPORT_ID vport; /* NDIS_DEFAULT_VPORT_ID: none */
-    UCHAR express, msix, pm;        /* offsets of its capabilities, 0: it has none */
+    struct nic_function function;
     BOOLEAN wake;
     NDIS_DEVICE_POWER_STATE power;
-    BOOLEAN asked;                 /* (L) the one snapshot after its start was asked for */
-    struct refnic_control control; /* (L) block 0 */
-    struct refnic_link link;       /* (L) block 1 */
-    struct pf_snapshot collecting; /* (L) block 2, */
-    struct pf_snapshot snapshot;   /* (L) pieces 0: none was complete yet */
+    struct nic_mailbox mailbox; /* (L) */
 };
 
 struct pf_vport {
@@ -84,15 +67,12 @@ struct pf_adapter {
     BOOLEAN virtualized; /* we enabled virtualization and have not disabled it */
     USHORT max_vfs;
     ULONG max_vports;
-    ULONG probed[PCI_TYPE0_ADDRESSES];
-    struct pf_bar bars[PCI_TYPE0_ADDRESSES];
+    struct nic_bars bars;
     struct pf_switch nic_switch;
 };
 
-#define PF_SPARE_VPORTS   4 /* VPorts the PF may have besides the default one */
-#define PF_VPORT_QUEUES   2 /* queue pairs of a VPort; the pool has that many for each VPort, so it never runs dry */
-#define PF_SETTLE_US      100000 /* after VF Enable and after an FLR, pci.md 4.3 */
-#define PF_SETTLE_RETRIES 10     /* until a function that does not answer is called broken: 1 s */
+#define PF_SPARE_VPORTS 4 /* VPorts the PF may have besides the default one */
+#define PF_VPORT_QUEUES 2 /* queue pairs of a VPort; the pool has that many for each VPort, so it never runs dry */
 
 /* pf_hardware.c: the adapter's own registers, keywords and resources. PASSIVE_LEVEL, from MiniportInitializeEx. */
 NDIS_STATUS pf_read_hardware(struct pf_adapter *adapter, PNDIS_MINIPORT_INIT_PARAMETERS parameters);

@@ -54,65 +54,6 @@ static BOOLEAN read_config_space(struct pf_adapter *adapter)
            nic_read16(&config, adapter->sriov + NIC_SRIOV_VF_DEVICE_ID, &adapter->vf_device);
 }
 
-/* Bytes one VF occupies of a BAR, from what it reads after all ones were written to it. */
-static VOID size_bars(struct pf_adapter *adapter)
-{
-    ULONG i, low;
-    ULONG64 mask;
-
-    for (i = 0; i < PCI_TYPE0_ADDRESSES; i++) {
-        low = adapter->probed[i];
-        if (!(low & PCI_ADDRESS_MEMORY_ADDRESS_MASK) || (low & PCI_ADDRESS_IO_SPACE))
-            continue;
-        mask = (low & PCI_ADDRESS_MEMORY_ADDRESS_MASK) | 0xFFFFFFFF00000000ull;
-        if ((low & PCI_ADDRESS_MEMORY_TYPE_MASK) == PCI_TYPE_64BIT && i + 1 < PCI_TYPE0_ADDRESSES)
-            mask = (mask & MAXULONG) | (ULONG64)adapter->probed[i + 1] << 32;
-        adapter->bars[i].size = ~mask + 1;
-        if ((low & PCI_ADDRESS_MEMORY_TYPE_MASK) == PCI_TYPE_64BIT)
-            i++;
-    }
-}
-
-/* Start and length of a memory resource; a large one counts its length in larger units (pci.md 3.3). */
-static BOOLEAN memory_of(const CM_PARTIAL_RESOURCE_DESCRIPTOR *descriptor, struct pf_bar *bar)
-{
-    ULONG shift = 0;
-
-    if (descriptor->Type == CmResourceTypeMemoryLarge) {
-        if (descriptor->Flags & CM_RESOURCE_MEMORY_LARGE_40)
-            shift = 8;
-        else if (descriptor->Flags & CM_RESOURCE_MEMORY_LARGE_48)
-            shift = 16;
-        else if (descriptor->Flags & CM_RESOURCE_MEMORY_LARGE_64)
-            shift = 32;
-        else
-            return FALSE;
-    } else if (descriptor->Type != CmResourceTypeMemory) {
-        return FALSE;
-    }
-    bar->start = (ULONG64)descriptor->u.Memory.Start.QuadPart;
-    bar->length = (ULONG64)descriptor->u.Memory.Length << shift;
-    return TRUE;
-}
-
-/* The VF windows are the last memory resources, in the order of the BARs (ndis.md 3.6): both are walked from the end. A
- * BAR for which none is left keeps length 0, and its resource cannot be asked for. */
-static VOID find_windows(struct pf_adapter *adapter, const NDIS_RESOURCE_LIST *resources)
-{
-    ULONG bar = PCI_TYPE0_ADDRESSES;
-    ULONG left = resources ? resources->Count : 0;
-
-    while (bar-- > 0) {
-        if (!adapter->bars[bar].size)
-            continue;
-        while (left > 0 && !memory_of(&resources->PartialDescriptors[left - 1], &adapter->bars[bar]))
-            left--;
-        if (left == 0)
-            return;
-        left--;
-    }
-}
-
 NDIS_STATUS pf_read_hardware(struct pf_adapter *adapter, PNDIS_MINIPORT_INIT_PARAMETERS parameters)
 {
     if (!read_config_space(adapter)) {
@@ -122,35 +63,25 @@ NDIS_STATUS pf_read_hardware(struct pf_adapter *adapter, PNDIS_MINIPORT_INIT_PAR
     read_keywords(adapter);
     if (!adapter->enabled)
         return NDIS_STATUS_SUCCESS;
-    if (NdisMQueryProbedBars(adapter->port.handle, adapter->probed) != NDIS_STATUS_SUCCESS) {
+    if (NdisMQueryProbedBars(adapter->port.handle, adapter->bars.probed) != NDIS_STATUS_SUCCESS) {
         DbgPrint("refnic_pf: the VF BARs are not known\n");
         return NDIS_STATUS_FAILURE;
     }
-    size_bars(adapter);
-    find_windows(adapter, parameters->AllocatedResources);
+    nic_bars_size(&adapter->bars);
+    nic_bars_locate(&adapter->bars, parameters->AllocatedResources);
     return NDIS_STATUS_SUCCESS;
-}
-
-/* Does the capability show what was asked for? */
-static BOOLEAN is_enabled_for(struct pf_adapter *adapter, USHORT num_vfs)
-{
-    const struct nic_config config = nic_config_own(adapter->port.handle);
-    USHORT control, number;
-
-    return nic_read16(&config, adapter->sriov + NIC_SRIOV_CONTROL, &control) &&
-           nic_read16(&config, adapter->sriov + NIC_SRIOV_NUM_VFS, &number) && (control & NIC_SRIOV_CONTROL_VFE) &&
-           number == num_vfs;
 }
 
 NDIS_STATUS pf_enable(struct pf_adapter *adapter, USHORT num_vfs)
 {
+    const struct nic_config config = nic_config_own(adapter->port.handle);
     NDIS_STATUS status = NdisMEnableVirtualization(adapter->port.handle, num_vfs, FALSE, FALSE, TRUE);
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     adapter->virtualized = TRUE;
-    NdisMSleep(PF_SETTLE_US);
-    if (is_enabled_for(adapter, num_vfs))
+    NdisMSleep(NIC_SETTLE_US);
+    if (nic_vfs_enabled(&config, adapter->sriov, num_vfs))
         return NDIS_STATUS_SUCCESS;
     (void)pf_disable(adapter);
     return pf_hardware_failed(adapter);

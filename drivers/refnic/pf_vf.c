@@ -31,32 +31,21 @@ static NDIS_VF_RID locate(struct pf_adapter *adapter, NDIS_SRIOV_FUNCTION_ID id)
     return NDIS_MAKE_RID(segment, bus, function);
 }
 
-/* Does the function answer? If so, where are the capabilities we use? */
 static BOOLEAN probe(struct pf_adapter *adapter, struct pf_vf *vf)
 {
     const struct nic_config config = nic_config_vf(adapter->port.handle, vf->id);
-    ULONG class;
 
-    if (!nic_read32(&config, NIC_CLASS, &class) || class == MAXULONG)
-        return FALSE;
-    vf->express = nic_find_capability(&config, NIC_CAP_EXPRESS);
-    vf->msix = nic_find_capability(&config, NIC_CAP_MSIX);
-    vf->pm = nic_find_capability(&config, NIC_CAP_PM);
-    return TRUE;
+    return nic_function_probe(&config, &vf->function);
 }
 
-/* The address the issuer chose; without one, the PF's with the VF's number in it. */
+/* The address the issuer chose, if any. */
 static VOID choose_address(const struct pf_adapter *adapter, const NDIS_NIC_SWITCH_VF_PARAMETERS *parameters,
                            NDIS_SRIOV_FUNCTION_ID id, UCHAR *mac)
 {
-    if (parameters->MacAddressLength == NIC_MAC_LENGTH) {
+    if (parameters->MacAddressLength == NIC_MAC_LENGTH)
         NdisMoveMemory(mac, parameters->CurrentMacAddress, NIC_MAC_LENGTH);
-        return;
-    }
-    NdisMoveMemory(mac, adapter->port.permanent, NIC_MAC_LENGTH);
-    mac[1] ^= 0x01; /* VFs' addresses differ from every PF's */
-    mac[3] ^= (UCHAR)(id >> 8);
-    mac[4] ^= (UCHAR)id;
+    else
+        nic_vf_address(adapter->port.permanent, id, mac);
 }
 
 NDIS_STATUS pf_allocate_vf(PVOID context, struct nic_request *request)
@@ -130,30 +119,15 @@ NDIS_STATUS pf_probed_bars(PVOID context, struct nic_request *request)
 {
     struct pf_adapter *adapter = context;
     ULONG offset = ((PNDIS_SRIOV_PROBED_BARS_INFO)(PVOID)request->buffer)->BaseRegisterValuesOffset;
-    NDIS_STATUS status = nic_check_tail(request, request->output, offset, sizeof(adapter->probed),
+    NDIS_STATUS status = nic_check_tail(request, request->output, offset, sizeof(adapter->bars.probed),
                                         NDIS_SIZEOF_SRIOV_PROBED_BARS_INFO_REVISION_1);
 
     if (status == NDIS_STATUS_SUCCESS && offset % sizeof(ULONG))
         status = NDIS_STATUS_INVALID_PARAMETER;
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    NdisMoveMemory(request->buffer + offset, adapter->probed, sizeof(adapter->probed));
-    return nic_done(request, 0, offset + sizeof(adapter->probed));
-}
-
-/* The VF's slice of the window that all VFs share. FALSE: the bus gave us no window that reaches that far. */
-static BOOLEAN slice(const struct pf_bar *bar, NDIS_SRIOV_FUNCTION_ID id, CM_PARTIAL_RESOURCE_DESCRIPTOR *resource)
-{
-    ULONG64 offset = bar->size * id;
-
-    if (bar->size > MAXULONG || offset + bar->size > bar->length)
-        return FALSE;
-    NdisZeroMemory(resource, sizeof(*resource));
-    resource->Type = CmResourceTypeMemory;
-    resource->ShareDisposition = CmResourceShareDeviceExclusive;
-    resource->u.Memory.Start.QuadPart = (LONGLONG)(bar->start + offset);
-    resource->u.Memory.Length = (ULONG)bar->size;
-    return TRUE;
+    NdisMoveMemory(request->buffer + offset, adapter->bars.probed, sizeof(adapter->bars.probed));
+    return nic_done(request, 0, offset + sizeof(adapter->bars.probed));
 }
 
 NDIS_STATUS pf_bar_resources(PVOID context, struct nic_request *request)
@@ -168,9 +142,9 @@ NDIS_STATUS pf_bar_resources(PVOID context, struct nic_request *request)
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     if (!pf_vf_find(adapter, info->VFId) || info->BarIndex >= PCI_TYPE0_ADDRESSES ||
-        !adapter->bars[info->BarIndex].size)
+        !adapter->bars.bar[info->BarIndex].size)
         return NDIS_STATUS_INVALID_PARAMETER;
-    if (!slice(&adapter->bars[info->BarIndex], info->VFId, &resource))
+    if (!nic_bars_slice(&adapter->bars.bar[info->BarIndex], info->VFId, &resource))
         return NDIS_STATUS_FAILURE;
     NdisMoveMemory(request->buffer + offset, &resource, sizeof(resource));
     return nic_done(request, NDIS_SIZEOF_SRIOV_BAR_RESOURCES_INFO_REVISION_1, offset + sizeof(resource));

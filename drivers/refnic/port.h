@@ -9,18 +9,10 @@
 #ifndef REFNIC_PORT_H
 #define REFNIC_PORT_H
 
+#include "../common/mailbox.h"
 #include "oid.h"
 
-#define NIC_MAC_LENGTH 6
-#define NIC_MTU        1500
-#define NIC_LINK_SPEED 1000000000ull  /* bit/s at start */
-#define NIC_MAX_SPEED  10000000000ull /* and at most */
-
-struct nic_link {
-    BOOLEAN connected;
-    ULONG64 transmit_speed; /* bit/s, 0 while not connected */
-    ULONG64 receive_speed;
-};
+#define NIC_MTU 1500
 
 /* First member of both adapters, so that an adapter's context is also its port's. */
 struct nic_port {

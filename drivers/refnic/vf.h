@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The VF miniport: its state and what its files offer each other. It runs in a guest, talks to the registers of its
- * function through the virtual PCI bus, and to the PF driver through the blocks of blocks.h (ndis.md 7.4 to 7.7).
+ * function through the virtual PCI bus, and to the PF driver through the blocks of common/blocks.h (ndis.md 7.4
+ * to 7.7).
  *
  * Threads: MiniportInitializeEx, Restart, HaltEx and OIDs exclude each other; all run at PASSIVE_LEVEL, where the
  * backchannel may wait for the host. What is read on the data path is under the port's lock.
@@ -9,9 +10,9 @@
 #ifndef REFNIC_VF_H
 #define REFNIC_VF_H
 
-#include "blocks.h"
-#include "config.h"
+#include "../common/blocks.h"
 #include "port.h"
+#include "registers.h"
 
 struct vf_adapter {
     struct nic_port port; /* first */

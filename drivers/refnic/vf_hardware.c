@@ -14,8 +14,8 @@ NDIS_STATUS vf_read_hardware(struct vf_adapter *adapter)
         DbgPrint("refnic_vf: configuration space cannot be read\n");
         return NDIS_STATUS_FAILURE;
     }
-    adapter->msix = nic_find_capability(&config, NIC_CAP_MSIX);
-    if (!adapter->msix || !nic_read16(&config, adapter->msix + NIC_MSIX_CONTROL, &control)) {
+    if (!nic_find_capability(&config, NIC_CAP_MSIX, &adapter->msix) || !adapter->msix ||
+        !nic_read16(&config, adapter->msix + NIC_MSIX_CONTROL, &control)) {
         DbgPrint("refnic_vf: no MSI-X, and a VF has no other interrupt\n");
         return NDIS_STATUS_FAILURE;
     }

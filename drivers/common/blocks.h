@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The configuration blocks of refnic: what its PF and VF driver say to each other over the backchannel
- * (ndis.md 7.6, 7.7). Little-endian, fixed layout, at most 128 bytes a block. The shape is that of vpci-wire.md 7.1.
+ * The configuration blocks of the reference drivers: what a PF driver (refnic, refgen) and the VF driver say to each
+ * other over the backchannel (ndis.md 7.6, 7.7). Little-endian, fixed layout, at most 128 bytes a block. The shape is
+ * that of vpci-wire.md 7.1.
  *
  * Each field has one writer. A write by the VF stores the fields the VF owns and leaves the others, so a VF that writes
  * a whole zeroed block wipes nothing of the PF's. A block, or a length beyond its end, that is not described here is
- * refused with NDIS_STATUS_INVALID_PARAMETER.
+ * refused with STATUS_INVALID_PARAMETER.
  */
-#ifndef REFNIC_BLOCKS_H
-#define REFNIC_BLOCKS_H
+#ifndef NIC_BLOCKS_H
+#define NIC_BLOCKS_H
 
-#include <ndis.h>
+#include <wdm.h>
 
 #define REFNIC_BLOCK_CONTROL    0 /* both write, field by field */
 #define REFNIC_BLOCK_LINK       1 /* the PF writes; a write by the VF is refused */
@@ -18,7 +19,7 @@
 #define REFNIC_BLOCKS           3
 #define REFNIC_BLOCK_MAX        128
 
-#define REFNIC_MASK(block) (1ull << (block)) /* the block's bit for NdisMInvalidateConfigBlock */
+#define REFNIC_MASK(block) (1ull << (block)) /* the block's bit in an invalidation */
 
 #define REFNIC_MAX_RINGS      8
 #define REFNIC_FORMAT_VERSION 1

@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: MIT
  *
- * Configuration space of a function: its own (PF and VF driver) or a VF's (PF driver), read and written the same way.
- * Offsets and the registers of the capabilities: pci.md 4.1, 4.5 to 4.8.
+ * Configuration space of a function: a driver's own or a VF's, read and written the same way over NDIS or over the bus
+ * interfaces. Offsets and the registers of the capabilities: pci.md 4.1, 4.5 to 4.8.
  */
-#ifndef REFNIC_CONFIG_H
-#define REFNIC_CONFIG_H
+#ifndef NIC_CONFIG_H
+#define NIC_CONFIG_H
 
-#include <ndis.h>
+#include <wdm.h>
 
-/* Both transfer `length` bytes and return how many; anything else is a failure. */
+/* Both transfer `length` bytes and return how many; anything else is a failure. The driver makes one for a function. */
 struct nic_config {
     ULONG (*read)(const struct nic_config *config, ULONG offset, PVOID buffer, ULONG length);
     ULONG (*write)(const struct nic_config *config, ULONG offset, PVOID buffer, ULONG length);
-    NDIS_HANDLE handle;
-    NDIS_SRIOV_FUNCTION_ID vf; /* of nic_config_vf only */
+    PVOID context; /* of the driver */
+    USHORT vf;     /* which VF, where it is one */
 };
-
-struct nic_config nic_config_own(NDIS_HANDLE handle);                           /* any IRQL */
-struct nic_config nic_config_vf(NDIS_HANDLE handle, NDIS_SRIOV_FUNCTION_ID vf); /* a PF's VF; at most DISPATCH_LEVEL */
 
 BOOLEAN nic_read16(const struct nic_config *config, ULONG offset, USHORT *value);
 BOOLEAN nic_read32(const struct nic_config *config, ULONG offset, ULONG *value);
 /* Read-modify-write: the bits of `clear` become 0, those of `set` 1. Writes nothing if nothing would change. */
 BOOLEAN nic_change16(const struct nic_config *config, ULONG offset, USHORT clear, USHORT set);
 
-/* Offset of the first capability with that id; 0: there is none, or the list is broken. */
-UCHAR nic_find_capability(const struct nic_config *config, UCHAR id);
+/* Offset of the first capability with that id; 0: there is none, or the list is broken. FALSE: a register could not be
+ * read, and nobody knows. */
+BOOLEAN nic_find_capability(const struct nic_config *config, UCHAR id, UCHAR *found);
+/* The same for an extended one; 0 also when it could not be read. */
 USHORT nic_find_extended_capability(const struct nic_config *config, USHORT id);
 
 #define NIC_CONFIG_SIZE 4096
