@@ -8,8 +8,10 @@
 #ifndef VFP_CONTRACT_H
 #define VFP_CONTRACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,9 +35,12 @@ const struct vfp_rule *vfp_rule_find(const char *name); /* NULL: no such rule */
 
 /* What a broken rule does in a host (struct vfp_host_options.contracts). */
 enum vfp_contracts {
-    VFP_COUNT, /* recorded */
-    VFP_LOG,   /* recorded and printed on standard error */
-    VFP_STOP,  /* printed, then the process is stopped by abort(), so that a debugger or a parent sees where */
+    VFP_COUNT,     /* recorded */
+    VFP_LOG,       /* recorded, and the first of each (rule, driver, routine) printed on standard error */
+    VFP_STOP,      /* as VFP_LOG; after a VFP_VIOLATION the process is stopped by abort(), so that a debugger or a parent
+                    * sees where. What is suspicious or not portable is printed only. */
+    VFP_UNCHECKED, /* as VFP_COUNT, without the checks that cost time: no guard page behind information buffers, no look
+                    * at the device after a request. What the other rules find is still recorded. */
 };
 
 #define VFP_FRAMES 24
@@ -53,10 +58,19 @@ struct vfp_finding {
 };
 
 struct vfp_host;
-/* Calls `visit` for each finding so far, oldest first, one a (rule, driver, routine). */
+/* Calls `visit` for each finding so far, oldest first, one a (rule, driver, routine). What vfp_host_destroy finds (leaks)
+ * is heard by vfp_host_options.on_finding only. */
 void vfp_findings(struct vfp_host *host, void (*visit)(const struct vfp_finding *finding, void *context), void *context);
-/* One frame as "function+0x12 (mynic.so)", with source file and line when the image has them. snprintf rule. */
+/* One frame as "function+0x12 (mynic.so)", with source file and line when the image has them:
+ * "pf_enable+0x12 (mynic.so) at pf_main.c:120". While the driver is loaded; afterwards the address. snprintf rule. */
 int vfp_frame_name(void *frame, char *text, size_t size);
+/* The whole report: rule, driver, routine, request, state, text, stack. Some ten lines; the source lines of all frames
+ * are looked up at once, which is much faster than vfp_frame_name for each. 0 or -EIO. */
+int vfp_finding_print(const struct vfp_finding *finding, FILE *stream);
+
+/* True when a fault at `address` means that a driver left the information buffer of a request: OID_BUFFER_BOUNDS. For a
+ * SIGSEGV handler: async-signal-safe, any thread, any address. */
+bool vfp_is_guard_address(const void *address);
 
 #ifdef __cplusplus
 }

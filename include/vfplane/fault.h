@@ -16,11 +16,13 @@ extern "C" {
 #endif
 
 struct vfp_host;
-/* From now on sites of this host are counted from 1; the one with number `fail` (0 = none) fails when first reached. */
+/* From now on sites of this host are counted from 1; the one with number `fail` (0 = none) fails when first reached.
+ * Without memory nothing is armed. */
 void vfp_fault_arm(struct vfp_host *host, unsigned fail);
 /* How many sites were reached since, and whether the armed one failed. */
 unsigned vfp_fault_sites(struct vfp_host *host, bool *failed);
-/* What the site is: "ExAllocatePoolWithTag from pf_main.c:120". snprintf rule; 0: no such site. */
+/* What the site is: the routine, who called it, and who that; known of every site when none shall fail, else of the one
+ * that failed. snprintf rule; 0: no such site. */
 int vfp_fault_site_name(struct vfp_host *host, unsigned site, char *text, size_t size);
 void vfp_fault_disarm(struct vfp_host *host);
 

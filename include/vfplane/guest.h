@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vfplane/contract.h>
 #include <vfplane/trace.h>
 
 #ifdef __cplusplus
@@ -26,6 +27,9 @@ struct vfp_guest_options {
     uint16_t number;         /* 1.., different for every guest of a run; 0 is the host */
     struct vfp_trace *trace; /* NULL = none; must outlive the guest */
     bool real_time;
+    enum vfp_contracts contracts; /* as of a host */
+    void (*on_finding)(const struct vfp_finding *finding, void *context);
+    void *finding_context;
 };
 /* NULL on lack of memory. */
 struct vfp_guest *vfp_guest_create(const struct vfp_guest_options *options);
@@ -33,6 +37,9 @@ struct vfp_guest *vfp_guest_create(const struct vfp_guest_options *options);
 size_t vfp_guest_destroy(struct vfp_guest *guest);
 const char *vfp_guest_error(const struct vfp_guest *guest);
 uint64_t vfp_guest_violations(const struct vfp_guest *guest);
+
+/* As vfp_host_set_spin: a thread that waits for the host. Any thread once connected. */
+void vfp_guest_set_spin(struct vfp_guest *guest, unsigned rounds);
 
 /* Opens the channel on the connected socket (becomes the guest's) and finds its functions: vPCI version, bus relations,
  * resources, D0. -ETIMEDOUT, -EPROTO, -EPIPE (host gone). */

@@ -4,8 +4,9 @@
  * lead to its guests. A host is an object a program makes; two hosts in one process do not see each other.
  *
  * Routines return 0 or a negative errno unless said otherwise; vfp_host_error() then has one line that says what and
- * where. Threads: calls on one host are made by one thread at a time; different hosts are independent. What a routine
- * does to a driver happens on the calling thread at PASSIVE_LEVEL, in the host's partition.
+ * where. Threads: calls on one host are made by one thread at a time, but for the routines that say otherwise;
+ * different hosts are independent. What a routine does to a driver happens on the calling thread at PASSIVE_LEVEL, in
+ * the host's partition.
  */
 #ifndef VFP_HOST_H
 #define VFP_HOST_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <vfplane/contract.h>
 #include <vfplane/trace.h>
 
 #ifdef __cplusplus
@@ -33,7 +35,14 @@ struct vfp_channel;
 struct vfp_host_options {
     struct vfp_trace *trace; /* NULL = none; must outlive the host */
     bool real_time;          /* drivers' waits really wait; default: they advance a virtual clock */
-    unsigned workers;        /* threads that serve the guests' channels; 0 = 2 */
+    unsigned workers;        /* threads that serve the guests' channels, for each adapter that has some; 0 = 2 */
+    bool strict_timing; /* a VF answers 100 ms (of the drivers' clock) after VF Enable and FLR, as the specification
+                         * grants, and not before; default: at once */
+    enum vfp_contracts contracts; /* what a broken rule does; default: recorded, all checks on */
+    /* Called for the first of each (rule, driver, routine), at once, on the thread that broke the rule, also during
+     * vfp_host_destroy; may be NULL. It may not call into the host. */
+    void (*on_finding)(const struct vfp_finding *finding, void *context);
+    void *finding_context;
 };
 struct vfp_host *vfp_host_create(const struct vfp_host_options *options); /* NULL: no memory or threads */
 /* Ends what is still there (channels, VFs, switches, adapters, drivers, PFs). Returns the bytes of pool that drivers
@@ -43,8 +52,13 @@ size_t vfp_host_destroy(struct vfp_host *host);
 const char *vfp_host_error(const struct vfp_host *host);
 /* Sets a configuration keyword ("*SRIOV", "*NumVFs", ...) for adapters started afterwards; NULL removes it. */
 int vfp_keyword_set(struct vfp_host *host, const char *keyword, const char *value);
-/* How many rules of the driver contracts were broken in this host. */
+/* How many times a rule of severity VFP_VIOLATION was broken in this host (vfplane/contract.h). */
 uint64_t vfp_violations(const struct vfp_host *host);
+
+/* The threads that serve a guest's channel poll it for a while before they sleep, as long as that has paid lately: at
+ * most this many rounds of a few nanoseconds. 0: they sleep at once. Default 2,000; 0 on a machine with one processor.
+ * Any thread, any time. */
+void vfp_host_set_spin(struct vfp_host *host, unsigned rounds);
 
 /* ---- devices and drivers ---------------------------------------------------------------------------------------- */
 
@@ -60,17 +74,67 @@ int vfp_pf_dump(struct vfp_pf *pf, int function, bool present, FILE *stream);
 uint16_t vfp_pf_num_vfs(const struct vfp_pf *pf);   /* VFs that exist now */
 uint16_t vfp_pf_total_vfs(const struct vfp_pf *pf); /* VFs the card can have */
 
+/* Accesses to VFs under `strict_timing` that came too early and failed. A trace names each. */
+uint64_t vfp_pf_early_accesses(const struct vfp_pf *pf);
+
 /* Loads a PF driver and runs its DriverEntry. NULL: no such file, not loadable (names of unresolved symbols), no
  * DriverEntry, DriverEntry failed (status). */
 struct vfp_driver *vfp_driver_load(struct vfp_host *host, const char *path);
-/* AddDevice, resources, MiniportInitializeEx, Restart on that PF. NULL: what failed and its status. */
+/* DriverUnload; its adapters must have been stopped. The host's end does it for what is left. */
+void vfp_driver_unload(struct vfp_driver *driver);
+/* AddDevice, resources, MiniportInitializeEx, Restart on that PF. NULL: what failed and its status.
+ *
+ * A PF driver need not be an NDIS miniport: one whose device stack answers for SRIOV_DEVICE_INTERFACE_STANDARD
+ * (pcivirt.h) is driven by its callbacks and IOCTLs, and its guests cannot tell. It enables its VFs itself when it
+ * starts, as many as it likes (drivers/refgen: keyword "*NumVFs", all without it). Where a comment below names an OID,
+ * the callback of the same meaning is called; what only a miniport has is -EOPNOTSUPP, an OID
+ * NDIS_STATUS_NOT_SUPPORTED. NULL, too: the driver is neither. */
 struct vfp_adapter *vfp_adapter_start(struct vfp_driver *driver, struct vfp_pf *pf);
 /* Frees its VFs and switch, Pause, HaltEx. */
 void vfp_adapter_stop(struct vfp_adapter *adapter);
+/* MiniportPause, MiniportRestart, MiniportResetEx. -EBUSY: not in the state that they start from; -EOPNOTSUPP: the
+ * driver has no MiniportResetEx; else what the driver answered. */
+int vfp_adapter_pause(struct vfp_adapter *adapter);
+int vfp_adapter_restart(struct vfp_adapter *adapter);
+int vfp_adapter_reset(struct vfp_adapter *adapter);
+/* MiniportCheckForHangEx; when it says TRUE, *hangs is set and MiniportResetEx follows. Errors as above. */
+int vfp_adapter_check_for_hang(struct vfp_adapter *adapter, bool *hangs);
+/* MiniportShutdownEx: the machine goes down. Only vfp_adapter_stop follows. */
+void vfp_adapter_shutdown(struct vfp_adapter *adapter);
+/* IRP_MN_SET_POWER to D0..D3 (`state` 0..3): Pause and OID_PNP_SET_POWER before the device leaves D0; after it is back
+ * OID_PNP_SET_POWER, the event PowerProfileChanged, Restart. -EINVAL: no such state; else what the stack answered. */
+int vfp_adapter_power(struct vfp_adapter *adapter, unsigned state);
+/* "Halted", "Paused", "Running", ... "removed". An adapter whose MiniportRestart failed at its start is Paused, and
+ * vfp_host_error() said so when vfp_adapter_start() returned it. */
+const char *vfp_adapter_state(const struct vfp_adapter *adapter);
+/* How long NDIS waits for what a miniport has pended (OIDs, MiniportPause, Restart, ResetEx) before it reports
+ * *_NEVER_COMPLETED and goes on without it: milliseconds of the host's clock, 0 = for ever, at first 30000. On the
+ * virtual clock that is at most two seconds of real time. For adapters started afterwards. */
+void vfp_patience_set(struct vfp_host *host, unsigned ms);
+/* The adapter's device sends interrupt message `message` (0 for a line interrupt): the driver's ISR runs at the
+ * device's IRQL, then its DPC at DISPATCH_LEVEL; both have returned when this does. -EINVAL: no interrupt is
+ * registered, or no such message; -EAGAIN: masked in the MSI-X table, it is sent when the driver unmasks it; -ENOENT:
+ * the ISR did not want it. */
+int vfp_interrupt(struct vfp_adapter *adapter, unsigned message);
+
+/* A status indication of a miniport (NdisMIndicateStatusEx). The buffer is valid during the call. */
+struct vfp_status {
+    uint32_t code;    /* NDIS_STATUS_LINK_STATE, ... */
+    const char *name; /* "LINK_STATE" */
+    const void *buffer;
+    uint32_t length;
+};
+/* From now on `heard` is called for each; NULL ends that, and returns when no call runs any more. On the miniport's
+ * thread, at up to DISPATCH_LEVEL: it may not call into the host. */
+void vfp_status_listen(struct vfp_adapter *adapter, void (*heard)(void *context, const struct vfp_status *status),
+                       void *context);
 
 /* ---- the switch and its VFs ------------------------------------------------------------------------------------- */
 
-int vfp_switch_create(struct vfp_adapter *adapter, unsigned num_vfs); /* OID_NIC_SWITCH_CREATE_SWITCH */
+/* OID_NIC_SWITCH_CREATE_SWITCH. A PF driver that is no miniport has its VFs already: from now on the first `num_vfs` of
+ * them are given out; -EINVAL: it has not so many; -EBUSY: it has another client. */
+int vfp_switch_create(struct vfp_adapter *adapter, unsigned num_vfs);
+int vfp_switch_delete(struct vfp_adapter *adapter); /* OID_NIC_SWITCH_DELETE_SWITCH; -EINVAL while it has VFs */
 int vfp_vf_allocate(struct vfp_adapter *adapter, struct vfp_vf **vf); /* OID_NIC_SWITCH_ALLOCATE_VF, CREATE_VPORT */
 void vfp_vf_free(struct vfp_vf *vf); /* ends its channel; DELETE_VPORT, RESET_VF, FREE_VF */
 unsigned vfp_vf_index(const struct vfp_vf *vf);
@@ -87,6 +151,28 @@ int vfp_vf_config_write(struct vfp_vf *vf, uint32_t offset, const void *buffer, 
 int vfp_vf_guest_view(struct vfp_vf *vf, void *buffer);
 /* The same as `lspci -F` reads it; with one of these errors nothing is printed. -EIO: the stream does not take it. */
 int vfp_vf_guest_dump(struct vfp_vf *vf, FILE *stream);
+
+/* The policy of one VF: what its guest sees of the VF and may write (docs/registers.md), a row a dword in ascending
+ * order. A host program may take from it while no guest has the VF (else -EBUSY, nothing changed); it stays for every
+ * later guest. Nothing can be given that the built-in table does not give. */
+struct vfp_policy_row {
+    uint16_t offset;
+    uint32_t hardware; /* bits read from the VF itself; the others are fixed, or kept by the virtualization stack */
+    uint32_t kept;     /* the guest may write them; the value stays in the stack */
+    uint32_t down;     /* the guest may write them; goes down to the VF through the PF driver */
+    uint32_t clear;    /* the same, write 1 to clear */
+    uint32_t locked;   /* of kept, down and clear: not for this guest */
+};
+/* Fills up to `capacity` rows; returns how many there are. */
+unsigned vfp_vf_policy(struct vfp_vf *vf, struct vfp_policy_row *rows, unsigned capacity);
+/* These bits of a dword, and no others of it, are read-only to the guest beyond the built-in table; their effects
+ * (BARs, Memory Enable, Initiate FLR) with them. -EINVAL: not the offset of a dword; -ENOENT: the guest does not see
+ * it. */
+int vfp_vf_policy_lock(struct vfp_vf *vf, uint32_t offset, uint32_t bits);
+/* Takes the capabilities of that ID (`extended`: of PCI Express extended configuration space) out of what the guest
+ * sees, or puts them back. -ENOENT: the VF has none, or they are for no guest. */
+int vfp_vf_policy_hide(struct vfp_vf *vf, bool extended, uint16_t capability, bool hidden);
+
 /* OID_SRIOV_{READ,WRITE}_VF_CONFIG_BLOCK. Length 1..128. */
 int vfp_vf_block_read(struct vfp_vf *vf, uint32_t block, void *buffer, uint32_t length);
 int vfp_vf_block_write(struct vfp_vf *vf, uint32_t block, const void *buffer, uint32_t length);
@@ -99,7 +185,43 @@ struct vfp_oid_result {
 };
 struct vfp_oid_result vfp_oid(struct vfp_adapter *adapter, int type, uint32_t oid, void *buffer, uint32_t input_length,
                               uint32_t output_length);
-/* OID_GEN_LINK_PARAMETERS: what an administrator does to the PF's link. Bits per second. */
+/* The same without NDIS's pre-validation and NDIS's own answers: the request reaches the miniport as it is, also one
+ * that only NDIS may send, of a wrong type, too short, for a VF that does not exist. What the miniport makes of it is
+ * still kept in NDIS's books of the switch, VFs, VPorts and filters, whose numbers it names itself. Both may be called
+ * from any thread, several at a time; NDIS brings them to the miniport one after the other. */
+struct vfp_oid_result vfp_oid_raw(struct vfp_adapter *adapter, int type, uint32_t oid, void *buffer,
+                                  uint32_t input_length, uint32_t output_length);
+/* Pend, fetch, complete: a request can be kept from the miniport, looked at, changed, and completed without it. All
+ * five may be called from any thread; the request itself is sent by another thread (vfp_oid, a guest) and waits there.
+ *
+ * From now on requests of that OID, whoever sends them, stop at the miniport's door, after NDIS has checked them.
+ * -ENOSPC: 16 OIDs are held already. Off: later ones go through. */
+int vfp_oid_hold(struct vfp_adapter *adapter, uint32_t oid, bool on);
+struct vfp_held_oid {
+    uint64_t id;
+    int type; /* NDIS_REQUEST_TYPE */
+    uint32_t oid;
+    void *buffer;                         /* the information buffer: its contents may be changed */
+    uint32_t input_length, output_length; /* may be made shorter; query and set have one length, input_length */
+};
+/* The request that stands at the door, waiting up to `timeout_ms` of the host's clock for one (0 = not at all). It is
+ * the caller's until it is released or completed, or NDIS ends it: cancel, reset, surprise removal, stop. -EAGAIN:
+ * none, or it was fetched already. */
+int vfp_oid_fetch(struct vfp_adapter *adapter, unsigned timeout_ms, struct vfp_held_oid *held);
+/* It goes to the miniport now, on this thread, with the lengths in `held`. -ENOENT: NDIS has ended it. */
+int vfp_oid_release(struct vfp_adapter *adapter, const struct vfp_held_oid *held);
+/* It ends with an NDIS_STATUS and `bytes` read (set) or written (query, method); the miniport never sees it. For a
+ * request too short, `bytes` are the bytes needed. -ENOENT: NDIS has ended it. */
+int vfp_oid_complete(struct vfp_adapter *adapter, const struct vfp_held_oid *held, int status, uint32_t bytes);
+
+/* OID_GEN_LINK_PARAMETERS: what an administrator does to the PF's link. Bits per second. A PF driver that is no
+ * miniport knows no such OID, and pcivirt.h knows no link: it gets VFP_IOCTL_SET_LINK with a struct vfp_link, a control
+ * code of vfplane's own that drivers/refgen takes. -EOPNOTSUPP: the driver does not. */
+#define VFP_IOCTL_SET_LINK 0x0012A400u /* CTL_CODE(FILE_DEVICE_NETWORK, 0x900, METHOD_BUFFERED, FILE_WRITE_DATA) */
+struct vfp_link {
+    uint32_t connected, reserved;
+    uint64_t speed;
+};
 int vfp_link_set(struct vfp_adapter *adapter, bool up, uint64_t speed);
 
 /* ---- guests ------------------------------------------------------------------------------------------------------ */
@@ -113,6 +235,43 @@ struct vfp_channel_stats {
 int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
                        void (*ended)(void *context, bool orderly, const char *reason), void *context,
                        struct vfp_channel **channel);
+
+/* The same with all that a device model or a VMM is called for. None of these may block or call into the channel; any
+ * may be NULL. */
+struct vfp_delivery {
+    uint32_t vector;      /* as the guest asked for it, counted on for the messages of a block: not bounded here */
+    bool lowest_priority; /* false: fixed */
+    unsigned processor_count;
+    const uint16_t *processors; /* indices of virtual processors, 1 to 32 of them; valid during the call */
+};
+struct vfp_bar {
+    unsigned index; /* 0..5, the lower of a 64-bit BAR's two */
+    bool mapped;
+    uint64_t guest_address, system_address; /* in the guest's and in the host's physical memory */
+    uint64_t size;
+};
+struct vfp_channel_options {
+    const char *name; /* shown in traces */
+    void *context;
+    void (*ended)(void *context, bool orderly, const char *reason); /* as above; all BARs are unmapped by then */
+    /* An interrupt for the guest: inside vfp_channel_interrupt and its kin, on their thread. */
+    void (*interrupt)(void *context, const struct vfp_delivery *interrupt);
+    /* A BAR became visible to the guest, or went away: on a worker thread, or inside vfp_channel_close. */
+    void (*bar)(void *context, const struct vfp_bar *bar);
+};
+int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_options *options,
+                     struct vfp_channel **channel);
+
+/* The VF's device raises an interrupt: by the address and data that the guest was given for it (vpci-wire.md 4.5). 0:
+ * delivered; -ENOENT: the guest was not given that pair, or gave it back. Any thread, until vfp_channel_close. */
+int vfp_channel_interrupt(struct vfp_channel *channel, uint64_t address, uint32_t data);
+/* By number, for a device model that keeps the VF's MSI-X table: it tells what the guest wrote to an entry (0..2047),
+ * and raises it. What is raised while masked is delivered once when unmasked; Function Mask and MSI-X Enable are the
+ * model's own to look at. Reset with the VF's owner. -EINVAL: index; -ENOENT: the entry holds no pair of this guest's;
+ * -ENOMEM. Any thread, until vfp_channel_close. */
+int vfp_channel_msix_set(struct vfp_channel *channel, unsigned index, uint64_t address, uint32_t data, bool masked);
+int vfp_channel_msix_raise(struct vfp_channel *channel, unsigned index);
+
 /* Asks the guest to give the VF back; without an answer in time the offer is rescinded. Returns at once. */
 void vfp_channel_eject(struct vfp_channel *channel, unsigned timeout_ms);
 /* Rescinds the offer when it still stands and frees the channel. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Profiles: the cards that vfplane can be. A profile is a text file, what `lspci -vvvxxxx` prints of a physical function
- * (PF) and of one of its virtual functions (VF) (docs/profiles.md). These routines look at one without any driver.
+ * Profiles: the cards that vfplane can be. A profile is a text file, what `lspci -vvvxxxx` prints of a physical
+ * function (PF) and of one of its virtual functions (VF) (docs/profiles.md). These routines look at one without any
+ * driver.
  *
  * Routines return 0 or a negative errno. Threads: any; a profile never changes, only its close is the last.
  */
@@ -19,7 +20,8 @@ extern "C" {
 struct vfp_profile;
 
 /* Reads and checks a profile; with 0 it is usable. -EINVAL: it is not; -ENOENT, -EACCES, ...: it cannot be read;
- * -ENOMEM. `error` (of `size` bytes, 0 = not wanted) then has one line: file, line if it is one line's fault, reason. */
+ * -ENOMEM. `error` (of `size` bytes, 0 = not wanted) then has one line: file, line if it is one line's fault, reason.
+ */
 int vfp_profile_open(const char *path, struct vfp_profile **profile, char *error, size_t size);
 void vfp_profile_close(struct vfp_profile *profile); /* NULL is nothing */
 uint16_t vfp_profile_total_vfs(const struct vfp_profile *profile);

@@ -19,6 +19,7 @@ enum {
 };
 
 int run_main(int argc, char **argv);
+int check_main(int argc, char **argv);
 int guest_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int dump_main(int argc, char **argv);
@@ -32,6 +33,17 @@ bool parse_number(const char *text, unsigned *value);
 /* The exit status of a command that has written standard output with `result` (0 or a negative errno); what is still
  * buffered goes out first. A complaint unless it is EXIT_OK. */
 int close_output(int result);
+
+/* ---- configuration keywords -------------------------------------------------------------------------------------- */
+
+struct keyword;
+/* Adds "NAME=VALUE" ("*SRIOV=1", "NicSwitches\\0\\*NumVFs=4"), blanks round either ignored. 0; -EINVAL: it is none;
+ * -ENOMEM. */
+int keyword_add(struct keyword **list, const char *setting);
+/* Adds those of a file: one a line, '#' and ';' begin a comment. 0, or a negative errno with a complaint. */
+int keywords_load(struct keyword **list, const char *path);
+int keywords_set(const struct keyword *list, struct vfp_host *host); /* 0, or what vfp_keyword_set said */
+void keywords_free(struct keyword *list);
 
 /* A file that comes with vfplane, found beside this program in the build tree or where `meson install` put it; the
  * string is the caller's. NULL (and a complaint) when it is in neither place. */

@@ -47,6 +47,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'g':
         arguments->guest = true;
         return 0;
+    case ARGP_KEY_ARG:
+        complain("dump %s: options only", text);
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the subcommands share: numbers, standard output, finding what comes with vfplane, opening a trace, and handing configuration space to the real lspci.
+ * What the subcommands share: numbers, standard output, finding what comes with vfplane, opening a trace, and handing
+ * configuration space to the real lspci.
  */
 #include "cli/cli.h"
 

@@ -8,6 +8,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,19 @@ static int live(struct vfp_guest *guest, const struct guest_arguments *arguments
     return EXIT_OK;
 }
 
+/* What the first broken rule was. */
+struct first {
+    atomic_flag taken;
+    char text[256];
+};
+
+static void take_finding(const struct vfp_finding *finding, void *context)
+{
+    struct first *first = context;
+    if (!atomic_flag_test_and_set(&first->taken))
+        snprintf(first->text, sizeof(first->text), "rule %s: %s", finding->rule->name, finding->text);
+}
+
 int guest_main(int argc, char **argv)
 {
     struct guest_arguments arguments = {.socket = -1, .trace = -1, .report = STDERR_FILENO};
@@ -102,8 +116,12 @@ int guest_main(int argc, char **argv)
     char name[24];
     snprintf(name, sizeof(name), "guest %u", arguments.number);
     struct vfp_trace *trace = arguments.trace < 0 ? NULL : vfp_trace_forward(arguments.trace);
-    struct vfp_guest *guest = vfp_guest_create(
-        &(struct vfp_guest_options){.name = name, .number = (uint16_t)arguments.number, .trace = trace});
+    struct first first = {.taken = ATOMIC_FLAG_INIT};
+    struct vfp_guest *guest = vfp_guest_create(&(struct vfp_guest_options){.name = name,
+                                                                           .number = (uint16_t)arguments.number,
+                                                                           .trace = trace,
+                                                                           .on_finding = take_finding,
+                                                                           .finding_context = &first});
     if (!guest) {
         dprintf(arguments.report, "failed: out of memory\n");
         return EXIT_CANNOT;
@@ -112,7 +130,7 @@ int guest_main(int argc, char **argv)
     uint64_t violations = vfp_guest_violations(guest);
     size_t leaked = vfp_guest_destroy(guest);
     if (violations || leaked) {
-        dprintf(arguments.report, "failed: %llu broken rules, %zu bytes of pool leaked\n",
+        dprintf(arguments.report, "failed: %s (rules were broken %llu times, %zu bytes of pool leaked)\n", first.text,
                 (unsigned long long)violations, leaked);
         result = result ? result : EXIT_WRONG;
     }

@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 
+#include <argp.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"run", run_main, "a PF driver, guests with VF drivers, and every request they make, as trees"},
+    {"check", check_main, "a PF driver against the rules of its contracts: states, OIDs, bad arguments, failing calls"},
     {"replay", replay_main, "play a guest's captured configuration accesses through the whole way"},
     {"dump", dump_main, "a card and its VFs as lspci -F reads them, raw or as guests see them"},
     {"profile", profile_main, "show what a capture makes of a card; synthesize one of 65,535 VFs"},
@@ -42,6 +44,7 @@ void complain(const char *format, ...)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    argp_err_exit_status = EXIT_CANNOT;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);

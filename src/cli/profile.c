@@ -17,8 +17,10 @@ static error_t parse_show(int key, char *text, struct argp_state *state)
     const char **file = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        if (*file)
-            return ARGP_ERR_UNKNOWN;
+        if (*file) {
+            complain("profile show %s: one FILE only", text);
+            return EINVAL;
+        }
         *file = text;
         return 0;
     case ARGP_KEY_NO_ARGS:
@@ -61,12 +63,13 @@ static const struct argp_option synth_options[] = {
 static error_t parse_synth(int key, char *text, struct argp_state *state)
 {
     unsigned *vfs = state->input;
-    if (key != 'n')
-        return ARGP_ERR_UNKNOWN;
-    if (parse_number(text, vfs) && *vfs > 0)
+    if (key == 'n' && parse_number(text, vfs) && *vfs > 0)
         return 0;
-    complain("--vfs %s: a number from 1 to 65535 is needed", text);
-    return EINVAL;
+    if (key == 'n')
+        complain("--vfs %s: a number from 1 to 65535 is needed", text);
+    if (key == ARGP_KEY_ARG)
+        complain("profile synth %s: options only", text);
+    return key == 'n' || key == ARGP_KEY_ARG ? EINVAL : ARGP_ERR_UNKNOWN;
 }
 
 static int synth_main(int argc, char **argv)

@@ -20,6 +20,8 @@ static const struct argp_option options[] = {
     {"guests", 'g', "N", 0, "guest processes, each with one VF (default 2)", 0},
     {"pf", 'P', "FILE", 0, "PF driver image (default: refnic_pf.so)", 0},
     {"vf", 'V', "FILE", 0, "VF driver image; given several times, guests take them in turn (default: refnic_vf.so)", 0},
+    {"keyword", 'k', "NAME=VALUE", 0, "a configuration keyword of the PF driver, as *SRIOV=1; several may be given", 0},
+    {"keywords", 'K', "FILE", 0, "keywords from a file, one NAME=VALUE a line", 0},
     {"trace", 't', "KIND", 0, "text, json or none (default text)", 0},
     {0},
 };
@@ -56,6 +58,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'g':
         set_number(state, "--guests", text, &arguments->guests);
         return 0;
+    case 'k':
+        if (keyword_add(&arguments->keywords, text))
+            argp_error(state, "--keyword %s: NAME=VALUE is needed", text);
+        return 0;
+    case 'K':
+        if (keywords_load(&arguments->keywords, text))
+            exit(EXIT_CANNOT);
+        return 0;
     case 'V':
         add_driver(state, arguments, text);
         return 0;
@@ -84,7 +94,7 @@ static int start_host(struct run *run, const char *profile, const char *driver_p
         complain("out of memory");
         return EXIT_CANNOT;
     }
-    run->pf = vfp_pf_add(run->host, profile, NULL);
+    run->pf = keywords_set(arguments->keywords, run->host) ? NULL : vfp_pf_add(run->host, profile, NULL);
     if (!run->pf)
         return host_failed(run);
     unsigned total = vfp_pf_total_vfs(run->pf);
@@ -292,8 +302,10 @@ int run_main(int argc, char **argv)
         .doc = "Runs a PF driver over a card and guests with VF drivers, and shows every request.\v"
                "Exit status: 0 everything did what it should, 1 something did not, 2 could not run.",
     };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments)) {
+        keywords_free(arguments.keywords);
         return EXIT_CANNOT;
+    }
     char *profile = arguments.profile ? strdup(arguments.profile) : find_profile("intel-82576.lspci");
     char *pf = arguments.pf ? strdup(arguments.pf) : find_driver("refnic_pf.so");
     char *vf = arguments.vf_count ? NULL : find_driver("refnic_vf.so");
@@ -302,6 +314,7 @@ int run_main(int argc, char **argv)
     if (run.trace && profile && pf && (vf || arguments.vf_count))
         result = run_all(&run, profile, pf, vf);
     vfp_trace_destroy(run.trace);
+    keywords_free(arguments.keywords);
     free(run.guests);
     free(profile);
     free(pf);

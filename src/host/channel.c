@@ -26,24 +26,60 @@ static void return_relid(struct vfp_host *host, uint32_t relid)
     host->relids[relid / 64] &= ~(UINT64_C(1) << relid % 64);
 }
 
-int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
-                       void (*ended)(void *context, bool orderly, const char *reason), void *context,
-                       struct vfp_channel **out)
+void vfp_host_set_spin(struct vfp_host *host, unsigned rounds)
+{
+    vsp_set_spin(host->vsp, rounds);
+}
+
+/* ---- what the VSP calls, with the channel ------------------------------------------------------------------------ */
+
+static void on_ended(void *context, bool orderly, const char *reason)
+{
+    const struct vfp_channel *channel = context;
+    if (channel->options.ended)
+        channel->options.ended(channel->options.context, orderly, reason);
+}
+
+static void on_interrupt(void *context, const struct vsp_delivery *delivery)
+{
+    const struct vfp_channel *channel = context;
+    const struct vfp_delivery interrupt = {delivery->vector, delivery->lowest_priority, delivery->processor_count,
+                                           delivery->processors};
+    if (channel->options.interrupt)
+        channel->options.interrupt(channel->options.context, &interrupt);
+}
+
+static void on_bar(void *context, unsigned index, bool mapped, uint64_t guest_address, uint64_t system_address,
+                   uint64_t size)
+{
+    const struct vfp_channel *channel = context;
+    const struct vfp_bar bar = {index, mapped, guest_address, system_address, size};
+    if (channel->options.bar)
+        channel->options.bar(channel->options.context, &bar);
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_options *given, struct vfp_channel **out)
 {
     struct vfp_host *host = vf->adapter->host;
+    const char *name = given->name ? given->name : "guest";
     if (vf->channel)
         return host_fail(host, -EBUSY, "VF %u belongs to another guest", vfp_vf_index(vf));
     struct vfp_channel *channel = calloc(1, sizeof(*channel));
     if (!channel)
         return host_fail(host, -ENOMEM, "out of memory");
-    channel->vf = vf;
-    channel->relid = take_relid(host);
+    *channel = (struct vfp_channel){.vf = vf, .options = *given, .relid = take_relid(host)};
     if (!channel->relid) {
         free(channel);
         return host_fail(host, -ENOSPC, "%s: all %d channels are in use", name, HOST_RELIDS - 1);
     }
-    const struct vsp_channel_options options = {
-        .name = name, .relid = channel->relid, .ended = ended, .context = context};
+    const struct vsp_channel_options options = {.name = name,
+                                                .relid = channel->relid,
+                                                .ended = on_ended,
+                                                .interrupt = on_interrupt,
+                                                .bar = on_bar,
+                                                .context = channel};
     HOST_ENTER(host);
     int result = vsp_channel_add(host->vsp, socket, vf->vf, &options, &channel->channel);
     HOST_LEAVE();
@@ -55,6 +91,14 @@ int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
     vf->channel = channel;
     *out = channel;
     return 0;
+}
+
+int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
+                       void (*ended)(void *context, bool orderly, const char *reason), void *context,
+                       struct vfp_channel **channel)
+{
+    const struct vfp_channel_options options = {.name = name, .context = context, .ended = ended};
+    return vfp_channel_open(vf, socket, &options, channel);
 }
 
 void vfp_channel_eject(struct vfp_channel *channel, unsigned timeout_ms)
@@ -86,4 +130,30 @@ void vfp_channel_stats(struct vfp_channel *channel, struct vfp_channel_stats *st
         .window_writes = counted.window_writes,
         .invalidates_sent = counted.invalidates_sent,
     };
+}
+
+/* ---- interrupts -------------------------------------------------------------------------------------------------- */
+
+int vfp_channel_interrupt(struct vfp_channel *channel, uint64_t address, uint32_t data)
+{
+    HOST_ENTER(channel->vf->adapter->host);
+    int result = vsp_interrupt(channel->channel, address, data);
+    HOST_LEAVE();
+    return result;
+}
+
+int vfp_channel_msix_set(struct vfp_channel *channel, unsigned index, uint64_t address, uint32_t data, bool masked)
+{
+    HOST_ENTER(channel->vf->adapter->host);
+    int result = vsp_message_set(channel->channel, index, address, data, masked);
+    HOST_LEAVE();
+    return result;
+}
+
+int vfp_channel_msix_raise(struct vfp_channel *channel, unsigned index)
+{
+    HOST_ENTER(channel->vf->adapter->host);
+    int result = vsp_message_raise(channel->channel, index);
+    HOST_LEAVE();
+    return result;
 }

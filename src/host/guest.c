@@ -10,13 +10,16 @@
 #include "host/internal.h"
 
 struct vfp_guest {
+    struct host_contracts contracts;
     struct trace *trace;
     struct nt_partition *partition;
     struct vsc *vsc;
+    bool spin_set; /* before it was connected */
+    unsigned spin;
     PDRIVER_OBJECT driver;
     unsigned started; /* functions whose adapter runs: 0 .. started - 1 */
     bool ejecting;
-    char error[320];
+    char error[1200]; /* a loader lists all unresolved symbols */
 };
 
 static int guest_fail(struct vfp_guest *guest, int error, const char *format, ...)
@@ -39,8 +42,12 @@ struct vfp_guest *vfp_guest_create(const struct vfp_guest_options *options)
         guest->trace = trace_create(vfp_trace_sink(options->trace), options->number, options->name);
     guest->partition = nt_partition_create(&(struct nt_partition_options){
         .name = options->name, .role = NT_CHILD, .trace = guest->trace, .real_time = options->real_time});
-    if (guest->partition && (guest->trace || !options->trace))
+    if (guest->partition && (guest->trace || !options->trace)) {
+        guest->contracts = (struct host_contracts){
+            .mode = options->contracts, .visit = options->on_finding, .context = options->finding_context};
+        host_contracts_init(guest->partition, &guest->contracts);
         return guest;
+    }
     if (guest->partition)
         nt_partition_destroy(guest->partition);
     trace_destroy(guest->trace);
@@ -73,6 +80,16 @@ uint64_t vfp_guest_violations(const struct vfp_guest *guest)
     return nt_violations(guest->partition);
 }
 
+void vfp_guest_set_spin(struct vfp_guest *guest, unsigned rounds)
+{
+    if (guest->vsc) {
+        vsc_set_spin(guest->vsc, rounds);
+        return;
+    }
+    guest->spin_set = true;
+    guest->spin = rounds;
+}
+
 int vfp_guest_connect(struct vfp_guest *guest, int socket)
 {
     if (guest->vsc)
@@ -83,6 +100,8 @@ int vfp_guest_connect(struct vfp_guest *guest, int socket)
     if (result)
         return guest_fail(guest, result, "no vPCI bus: %s",
                           result == -EPIPE ? "the host went away or took its offer back" : strerror(-result));
+    if (guest->spin_set)
+        vsc_set_spin(guest->vsc, guest->spin);
     return 0;
 }
 

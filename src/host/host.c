@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DEFAULT_WORKERS 2
+#define READY_DELAY_NS  100000000u /* pci.md 4.3 */
 
 void host_list_add(void *list, void *element)
 {
@@ -44,12 +45,16 @@ struct vfp_host *vfp_host_create(const struct vfp_host_options *options)
     if (!host)
         return NULL;
     host->relids[0] = 1;
+    host->strict_timing = options->strict_timing;
     if (options->trace && !(host->trace = trace_create(vfp_trace_sink(options->trace), 0, "host")))
         goto failed;
     host->partition = nt_partition_create(&(struct nt_partition_options){
         .name = "host", .role = NT_PARENT, .trace = host->trace, .real_time = options->real_time});
     if (!host->partition)
         goto failed;
+    host->contracts = (struct host_contracts){options->contracts, options->on_finding, options->finding_context};
+    nt_device_values(host->partition, ndis_keyword);
+    host_contracts_init(host->partition, &host->contracts);
     host->vsp = vsp_create(host->partition, options->workers ? options->workers : DEFAULT_WORKERS);
     if (!host->vsp)
         goto failed;
@@ -60,14 +65,6 @@ failed:
     trace_destroy(host->trace);
     free(host);
     return NULL;
-}
-
-static void unload_driver(struct vfp_driver *driver)
-{
-    HOST_ENTER(driver->host);
-    nt_driver_unload(driver->object);
-    HOST_LEAVE();
-    free(driver);
 }
 
 static void remove_pf(struct vfp_pf *pf)
@@ -86,11 +83,8 @@ size_t vfp_host_destroy(struct vfp_host *host)
     while (host->adapters)
         vfp_adapter_stop(host->adapters);
     vsp_destroy(host->vsp);
-    while (host->drivers) {
-        struct vfp_driver *driver = host->drivers;
-        host_list_remove(&host->drivers, driver);
-        unload_driver(driver);
-    }
+    while (host->drivers)
+        vfp_driver_unload(host->drivers);
     while (host->pfs) {
         struct vfp_pf *pf = host->pfs;
         host_list_remove(&host->pfs, pf);
@@ -116,6 +110,13 @@ int vfp_keyword_set(struct vfp_host *host, const char *keyword, const char *valu
 uint64_t vfp_violations(const struct vfp_host *host)
 {
     return nt_violations(host->partition);
+}
+
+uint64_t vfp_pf_early_accesses(const struct vfp_pf *pf)
+{
+    struct pci_counters counters;
+    pci_counters(pf->device, &counters);
+    return counters.early_accesses;
 }
 
 /* "[ssss:]bb:dd.f" in hexadecimal, as lspci prints it. */
@@ -145,7 +146,10 @@ static int create_device(struct vfp_host *host, const char *path, const char *ad
 {
     struct pci_profile *profile;
     struct pci_error error = {0};
-    struct pci_device_options options = {.now_ns = partition_clock, .context = host->partition};
+    struct pci_device_options options = {.now_ns = partition_clock,
+                                         .context = host->partition,
+                                         .ready_delay_ns = host->strict_timing ? READY_DELAY_NS : 0,
+                                         .strict_timing = host->strict_timing};
     if (address && !parse_address(address, &options))
         return host_fail(host, -EINVAL, "%s: not a PCI address ([ssss:]bb:dd.f)", address);
     int result = pci_profile_load(path, &profile, &error);
@@ -188,6 +192,10 @@ void vfp_pf_surprise_remove(struct vfp_pf *pf)
 {
     HOST_ENTER(pf->host);
     pcibus_surprise_remove(pf->pdo);
+    for (struct vfp_adapter *adapter = pf->host->adapters; adapter; adapter = (void *)adapter->owned.next) {
+        if (adapter->pf == pf && adapter->stack)
+            vstack_pf_removed(adapter->stack); /* NDIS tells overlying drivers nothing of it */
+    }
     HOST_LEAVE();
 }
 

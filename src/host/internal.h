@@ -6,10 +6,14 @@
 #ifndef VFPLANE_HOST_INTERNAL_H
 #define VFPLANE_HOST_INTERNAL_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <vfplane/guest.h>
 #include <vfplane/host.h>
 
 #include "ndis/ndis_room.h"
+#include "nt/contract.h"
 #include "nt/nt.h"
 #include "pci/pci.h"
 #include "pcibus/pcibus.h"
@@ -24,16 +28,30 @@ struct owned {
 
 #define HOST_RELIDS 2048 /* vpci-wire.md 3.3: child relid 1..2047 */
 
+/* What the partition's findings do (contract.c). */
+struct host_contracts {
+    enum vfp_contracts mode;
+    void (*visit)(const struct vfp_finding *finding, void *context);
+    void *context;
+};
+
+/* To be called when the partition is made; `contracts` lives as long. */
+void host_contracts_init(struct nt_partition *partition, struct host_contracts *contracts);
+
 struct vfp_host {
+    struct host_contracts contracts;
     struct trace *trace;
     struct nt_partition *partition;
+    bool strict_timing;
     struct vsp *vsp;
     struct vfp_pf *pfs;
     struct vfp_driver *drivers;
     struct vfp_adapter *adapters;
     uint64_t relids[HOST_RELIDS / 64]; /* channels in use, one bit a relid; 0 is never used */
-    uint32_t vfs_made;                 /* for MAC addresses that differ */
-    char error[320];
+    bool has_patience;                 /* else NDIS's own */
+    unsigned patience_ms;
+    uint32_t vfs_made; /* for MAC addresses that differ */
+    char error[1200];  /* a loader lists all unresolved symbols */
 };
 
 struct vfp_pf {
@@ -53,7 +71,13 @@ struct vfp_adapter {
     struct owned owned;
     struct vfp_host *host;
     struct vfp_pf *pf;
-    struct vstack *stack; /* made with the first use, needs SR-IOV */
+    NDIS_HANDLE binding;       /* the host program as an overlying driver: status, OIDs where there is no stack */
+    pthread_mutex_t lock;      /* stack: who makes it */
+    pthread_mutex_t listening; /* heard: held while it runs */
+    void (*heard)(void *context, const struct vfp_status *status);
+    void *heard_context;
+    bool generic;                   /* its PF driver is no NDIS miniport: there is no binding */
+    _Atomic(struct vstack *) stack; /* made with the first use, needs SR-IOV */
     struct vfp_vf *vfs;
 };
 
@@ -67,11 +91,26 @@ struct vfp_vf {
 struct vfp_channel {
     struct vfp_vf *vf;
     struct vsp_channel *channel;
+    struct vfp_channel_options options; /* name: not kept */
     uint32_t relid;
 };
 
 void host_list_add(void *list, void *element);
 void host_list_remove(void *list, void *element);
+
+NDIS_STATUS host_open(struct vfp_adapter *adapter); /* its binding */
+
+/* generic.c: which road leads to a PF driver that has just started; NDIS_STATUS_NOT_SUPPORTED: none does. */
+NDIS_STATUS host_find_road(struct vfp_adapter *adapter);
+int host_generic_link(struct vfp_adapter *adapter, bool up, uint64_t speed);
+int host_generic_read(struct vfp_vf *vf, enum vstack_access what, uint32_t where, void *buffer, uint32_t length);
+int host_generic_write(struct vfp_vf *vf, enum vstack_access what, uint32_t where, const void *buffer, uint32_t length);
+
+/* The stack of an adapter, made when it is first asked for. Any thread. */
+NDIS_STATUS host_stack(struct vfp_adapter *adapter);
+/* Whose OIDs a host program sends: the stack's where the adapter has SR-IOV, so that the program may free what the
+ * stack allocated. */
+NDIS_HANDLE host_binding(struct vfp_adapter *adapter);
 
 /* Stores the line that vfp_host_error() returns; passes `error` through. */
 int host_fail(struct vfp_host *host, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));

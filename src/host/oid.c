@@ -49,18 +49,30 @@ static struct vfp_oid_result result_of(const NDIS_OID_REQUEST *request, NDIS_STA
     return result;
 }
 
+static struct vfp_oid_result send(struct vfp_adapter *adapter, NDIS_OID_REQUEST *request, bool raw)
+{
+    if (adapter->generic)
+        return (struct vfp_oid_result){.status = NDIS_STATUS_NOT_SUPPORTED};
+    HOST_ENTER(adapter->host);
+    NDIS_STATUS status = ndis_oid_wait(host_binding(adapter), request, raw);
+    HOST_LEAVE();
+    return result_of(request, status);
+}
+
 struct vfp_oid_result vfp_oid(struct vfp_adapter *adapter, int type, uint32_t oid, void *buffer, uint32_t input_length,
                               uint32_t output_length)
 {
     NDIS_OID_REQUEST request;
     fill_request(&request, type, oid, buffer, input_length, output_length);
-    HOST_ENTER(adapter->host);
-    NDIS_STATUS status =
-        adapter->stack ? NDIS_STATUS_SUCCESS : vstack_create(ndis_adapter_of(adapter->pf->pdo), &adapter->stack);
-    if (status == NDIS_STATUS_SUCCESS)
-        status = vstack_oid(adapter->stack, &request);
-    HOST_LEAVE();
-    return result_of(&request, status);
+    return send(adapter, &request, false);
+}
+
+struct vfp_oid_result vfp_oid_raw(struct vfp_adapter *adapter, int type, uint32_t oid, void *buffer,
+                                  uint32_t input_length, uint32_t output_length)
+{
+    NDIS_OID_REQUEST request;
+    fill_request(&request, type, oid, buffer, input_length, output_length);
+    return send(adapter, &request, true);
 }
 
 /* The four OIDs have one parameter layout (ndis.md 3.2): VFId @4, Offset or BlockId @8, Length @12, BufferOffset @16.
@@ -103,26 +115,36 @@ static int config_oid(struct vfp_vf *vf, uint32_t oid, uint32_t where, void *out
 
 int vfp_vf_config_read(struct vfp_vf *vf, uint32_t offset, void *buffer, uint32_t length)
 {
+    if (vf->adapter->generic)
+        return host_generic_read(vf, VSTACK_REGISTERS, offset, buffer, length);
     return config_oid(vf, OID_SRIOV_READ_VF_CONFIG_SPACE, offset, buffer, NULL, length);
 }
 
 int vfp_vf_config_write(struct vfp_vf *vf, uint32_t offset, const void *buffer, uint32_t length)
 {
+    if (vf->adapter->generic)
+        return host_generic_write(vf, VSTACK_REGISTERS, offset, buffer, length);
     return config_oid(vf, OID_SRIOV_WRITE_VF_CONFIG_SPACE, offset, NULL, buffer, length);
 }
 
 int vfp_vf_block_read(struct vfp_vf *vf, uint32_t block, void *buffer, uint32_t length)
 {
+    if (vf->adapter->generic)
+        return host_generic_read(vf, VSTACK_BLOCK, block, buffer, length);
     return config_oid(vf, OID_SRIOV_READ_VF_CONFIG_BLOCK, block, buffer, NULL, length);
 }
 
 int vfp_vf_block_write(struct vfp_vf *vf, uint32_t block, const void *buffer, uint32_t length)
 {
+    if (vf->adapter->generic)
+        return host_generic_write(vf, VSTACK_BLOCK, block, buffer, length);
     return config_oid(vf, OID_SRIOV_WRITE_VF_CONFIG_BLOCK, block, NULL, buffer, length);
 }
 
 int vfp_link_set(struct vfp_adapter *adapter, bool up, uint64_t speed)
 {
+    if (adapter->generic)
+        return host_generic_link(adapter, up, speed);
     NDIS_LINK_PARAMETERS link = {
         .Header = {NDIS_OBJECT_TYPE_DEFAULT, NDIS_LINK_PARAMETERS_REVISION_1, NDIS_SIZEOF_LINK_PARAMETERS_REVISION_1},
         .MediaDuplexState = up ? MediaDuplexStateFull : MediaDuplexStateUnknown,

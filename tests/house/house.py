@@ -18,7 +18,7 @@ import sys
 MAY_INCLUDE = {
     'src/trace': 'libc jansson vfplane',
     'src/pci': 'trace libc',
-    'src/nt': 'trace wdk libc',
+    'src/nt': 'trace wdk libc elfutils vfplane',
     'src/pcibus': 'trace nt pci wdk libc',
     'src/ndis': 'trace nt wdk ndis.h libc',
     'src/vstack': 'trace nt ndis wdk ndis.h libc',
@@ -44,17 +44,24 @@ DOORS = {
     'src/vmbus/vmbus.h': 'vmbus',
     'src/vpci/vsp/vsp.h': 'vsp',
     'src/vpci/vsc/vsc.h': 'vsc',
+    # beside the door: the rows of a room's contract, and how they are reported
+    'src/nt/contract.h': 'nt',
+    'src/nt/contract.def': 'nt',
+    'src/pcibus/contract.def': 'pcibus',
+    'src/ndis/contract.def': 'ndis',
 }
 NDIS_HEADERS = re.compile(r'include/wdk/(ndis6/.*|ndis\w*\.h|ntddndis\.h)', re.I)
 
 # Headers from outside the project. One that is in no row is refused until somebody adds it here.
 LIBRARIES = [
     ('freestanding', re.compile(r'(stdarg|stdbool|stddef|stdint)\.h')),  # what C promises without a library
-    ('libc', re.compile(r'(assert|ctype|dlfcn|elf|endian|errno|fcntl|fenv|float|getopt|inttypes|libgen|limits|link|locale|'
-                        r'malloc|math|poll|pthread|regex|sched|semaphore|setjmp|signal|spawn|stdalign|stdatomic|'
-                        r'stdio|stdlib|string|strings|termios|threads|time|uchar|unistd|wchar|'
+    ('libc', re.compile(r'(assert|ctype|dirent|dlfcn|elf|endian|errno|execinfo|fcntl|fenv|float|fnmatch|getopt|glob|'
+                        r'inttypes|libgen|limits|link|locale|malloc|math|poll|pthread|regex|sched|semaphore|setjmp|'
+                        r'signal|spawn|stdalign|stdatomic|stdio|stdlib|string|strings|termios|threads|time|uchar|'
+                        r'ucontext|unistd|wchar|'
                         r'argp|error|err|sysexits|(sys|linux|asm|netinet|arpa)/[\w/]+)\.h|[\w]*intrin\.h')),
     ('jansson', re.compile(r'jansson\.h')),
+    ('elfutils', re.compile(r'elfutils/libdwfl\.h')),
     ('libpci', re.compile(r'pci/(pci|header|types|config)\.h')),
 ]
 SEARCH = ['include/wdk', 'src', 'include']  # what -I names, in this order
@@ -80,7 +87,7 @@ class House:
                     self.read(os.path.join(where, name))
 
     def read(self, path):
-        if not path.endswith(('.c', '.h', '.py', '.sh', '.build')):
+        if not path.endswith(('.c', '.h', '.def', '.py', '.sh', '.build')):
             return
         with open(path, encoding='utf-8', errors='replace') as file:
             self.files[os.path.relpath(path, self.root)] = file.read().splitlines()

@@ -15,6 +15,7 @@ VFPLANE, BUILD, SOURCE = sys.argv[1:4]
 CAPTURES = [os.path.join(SOURCE, "tests/data", name)
             for name in ("linux-6.1-guest-enumeration.log", "linux-6.1-guest-blocks-msix.log")]
 REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
+REFGEN = os.path.join(BUILD, "drivers/refgen/refgen.so")
 DIES = os.path.join(BUILD, "tests/path/vf_dies.so")
 NO_ENTRY = os.path.join(BUILD, "tests/path/no_entry.so")
 
@@ -88,6 +89,16 @@ def one_block_goes_from_guest_to_pf_driver():
 
 
 @case
+def the_readme_shows_what_run_prints():
+    with open(os.path.join(SOURCE, "README.md")) as file:
+        sample = [line.split() for line in file if re.match(r"    (guest 1|host)  ", line)]
+    assert len(sample) >= 8, "README.md shows no request"
+    printed = [line.split() for line in vfplane("run").stdout.splitlines()]
+    assert any(printed[i:i + len(sample)] == sample for i in range(len(printed))), \
+        "run does not print the request that README.md shows"
+
+
+@case
 def lspci_decodes_the_vfs_as_they_stand():
     out = vfplane("run", "--vfs", "3", "--guests", "1").stdout
     assert out.count("Ethernet controller: Intel Corporation 82576 Virtual Function") == 3
@@ -130,6 +141,25 @@ def nvme_profile_runs_too():
     profile = os.path.join(BUILD, "profiles/nvme-qemu.lspci")
     result = vfplane("run", "--profile", profile, "--trace", "none")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@case
+def a_pf_driver_that_is_no_miniport_does_the_same_for_guests():
+    def guests(result):
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout[result.stdout.index("what each guest did"):result.stdout.index("requests and what came back")]
+
+    for profile in ("intel-82576.lspci", "nvme-qemu.lspci"):
+        arguments = ["run", "--profile", os.path.join(BUILD, "profiles", profile), "--trace", "none"]
+        over_ndis = guests(vfplane(*arguments))
+        assert guests(vfplane(*arguments, "--pf", REFGEN)) == over_ndis
+        assert guests(vfplane(*arguments, "--pf", REFGEN, "--keyword", "*NumVFs=4")) == over_ndis
+
+
+@case
+def a_pf_driver_that_is_no_miniport_and_has_too_few_vfs_is_named():
+    result = vfplane("run", "--pf", REFGEN, "--keyword", "*NumVFs=2", "--vfs", "3", "--trace", "none")
+    one_line(result, 2, "giving out VFs", "INVALID_PARAMETER")
 
 
 @case

@@ -5,7 +5,7 @@
 #include "refnic_fake.h"
 #include "refnic_requests.h"
 
-#include "drivers/refnic/blocks.h"
+#include "drivers/common/blocks.h"
 
 static UCHAR buffer[REQUEST_MAX];
 

@@ -6,7 +6,7 @@
 #include "refnic_host.h"
 #include "refnic_rows.h"
 
-#include "drivers/refnic/blocks.h"
+#include "drivers/common/blocks.h"
 
 static struct host host;
 static UCHAR buffer[REQUEST_MAX];
@@ -22,10 +22,15 @@ static UCHAR buffer[REQUEST_MAX];
 #define MSIX           0x70
 #define DEVICE_CONTROL 0xA8
 
+static bool with_vbd; /* the program's argument: a virtual bus driver lies between the bus and the miniport */
+
 static int empty(void **state)
 {
     (void)state;
-    host_create(&host);
+    if (with_vbd)
+        host_create_with_vbd(&host, getenv("VBD_PF"));
+    else
+        host_create(&host);
     host_select(&host, 0);
     return 0;
 }
@@ -354,8 +359,9 @@ static void a_pulled_card_fails_every_request_and_stops_in_order(void **state)
 #define CASE(test)      cmocka_unit_test_setup_teardown(test, empty, take_down)
 #define POPULATED(test) cmocka_unit_test_setup_teardown(test, populated, depopulated)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    with_vbd = argc == 2 && strcmp(argv[1], "vbd") == 0;
     const struct CMUnitTest tests[] = {
         CASE(creating_the_switch_enables_vfs_and_deleting_it_disables_them),
         CASE(a_card_left_with_its_switch_is_taken_down_at_halt),

@@ -6,7 +6,7 @@
 #include "refnic_fake.h"
 #include "refnic_requests.h"
 
-#include "drivers/refnic/blocks.h"
+#include "drivers/common/blocks.h"
 
 #define COMMAND      4
 #define MSIX_CONTROL (FAKE_MSIX + 2)

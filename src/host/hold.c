@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Requests kept from the miniport: NDIS keeps them (ndis_oid_hold), a program sees them here.
+ */
+#include "host/internal.h"
+
+#include <errno.h>
+
+int vfp_oid_hold(struct vfp_adapter *adapter, uint32_t oid, bool on)
+{
+    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    if (!ndis)
+        return -ENODEV;
+    return ndis_oid_hold(ndis, oid, on) ? 0 : -ENOSPC;
+}
+
+int vfp_oid_fetch(struct vfp_adapter *adapter, unsigned timeout_ms, struct vfp_held_oid *held)
+{
+    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    ULONG64 id = 0;
+    if (!ndis)
+        return -ENODEV;
+    HOST_ENTER(adapter->host);
+    PNDIS_OID_REQUEST request = ndis_oid_fetch(ndis, timeout_ms, &id);
+    HOST_LEAVE();
+    if (!request)
+        return -EAGAIN;
+    *held = (struct vfp_held_oid){.id = id,
+                                  .type = request->RequestType,
+                                  .oid = request->DATA.QUERY_INFORMATION.Oid,
+                                  .buffer = request->DATA.QUERY_INFORMATION.InformationBuffer,
+                                  .input_length = request->DATA.QUERY_INFORMATION.InformationBufferLength};
+    if (request->RequestType == NdisRequestMethod)
+        held->output_length = request->DATA.METHOD_INFORMATION.OutputBufferLength;
+    return 0;
+}
+
+int vfp_oid_release(struct vfp_adapter *adapter, const struct vfp_held_oid *held)
+{
+    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    if (!ndis)
+        return -ENODEV;
+    HOST_ENTER(adapter->host);
+    bool released = ndis_oid_release(ndis, held->id, held->input_length, held->output_length);
+    HOST_LEAVE();
+    return released ? 0 : -ENOENT;
+}
+
+int vfp_oid_complete(struct vfp_adapter *adapter, const struct vfp_held_oid *held, int status, uint32_t bytes)
+{
+    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    if (!ndis)
+        return -ENODEV;
+    HOST_ENTER(adapter->host);
+    bool completed = ndis_oid_complete(ndis, held->id, status, bytes);
+    HOST_LEAVE();
+    return completed ? 0 : -ENOENT;
+}

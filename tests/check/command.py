@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""vfplane check as a person uses it: what it says of the reference driver, and of drivers that crash, hang or end.
+
+    command.py VFPLANE BUILD_ROOT
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+VFPLANE, BUILD = sys.argv[1:3]
+REFNIC = os.path.join(BUILD, "drivers/refnic/refnic_pf.so")
+REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
+PROFILES = [os.path.join(BUILD, "profiles", name) for name in ("intel-82576.lspci", "nvme-qemu.lspci")]
+NO_ENTRY = os.path.join(BUILD, "tests/check/check_no_entry.so")
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def spoiled(kind):
+    return os.path.join(BUILD, f"tests/check/spoiled_{kind}.so")
+
+
+def check(*arguments):
+    return subprocess.run([VFPLANE, "check", *arguments], capture_output=True, text=True, timeout=200)
+
+
+def report(*arguments, status):
+    """The JSON report; the rows by name of their rule."""
+    result = check(*arguments, "--report", "json")
+    assert result.returncode == status, f"exit {result.returncode}, not {status}\n{result.stdout}{result.stderr}"
+    found = json.loads(result.stdout)
+    return found, {row["rule"]: row for row in found["rules"]}
+
+
+def broken(rows):
+    return sorted(name for name, row in rows.items() if row["broken"])
+
+
+def one_line(result, *parts):
+    assert result.returncode == 2, f"exit {result.returncode}\n{result.stdout}{result.stderr}"
+    assert not result.stdout, result.stdout
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, f"not one line:\n{result.stderr}"
+    for part in parts:
+        assert part in lines[0], f"{part!r} is not in {lines[0]!r}"
+
+
+@case
+def refnic_is_clean_on_both_profiles():
+    for profile in PROFILES:
+        found, rows = report(REFNIC, "--profile", profile, status=0)
+        assert not broken(rows), [rows[name] for name in broken(rows)]
+        assert found["cases"] > 2000 and found["suspicious"] == 0, found["cases"]
+
+
+@case
+def refnic_is_clean_with_a_guest():
+    _, rows = report(REFNIC, "--vf", REFNIC_VF, "--case", "guest/run", status=0)
+    assert not broken(rows), [rows[name] for name in broken(rows)]
+
+
+@case
+def every_rule_has_a_row_and_most_are_put_to_the_test():
+    _, rows = report(REFNIC, status=0)
+    assert {"SRIOV_VF_NOT_ALLOCATED", "OID_BUFFER_BOUNDS", "IRQL_TOO_HIGH", "POOL_LEAK", "DRIVER_CRASH"} <= set(rows)
+    assert all(row["verdict"] == "pass" and row["cases"] for row in rows.values()), rows
+
+
+@case
+def the_text_report_is_a_table():
+    result = check(REFNIC)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert re.search(r"^rule +verdict +cases ", result.stdout)
+    assert re.search(r"^SRIOV_VF_NOT_ALLOCATED +pass +\d+", result.stdout, re.M), result.stdout
+    assert re.search(r"\d+ cases, 0 rules violated, 0 suspicious", result.stdout)
+
+
+@case
+def the_junit_report_is_xml_with_a_test_case_a_rule():
+    result = check(REFNIC, "--report", "junit")
+    suite = ElementTree.fromstring(result.stdout)
+    assert suite.tag == "testsuite" and suite.get("failures") == "0"
+    assert int(suite.get("tests")) == len(suite.findall("testcase")) > 50
+    result = check(spoiled("crashes"), "--case", "scenario/once", "--report", "junit")
+    suite = ElementTree.fromstring(result.stdout)
+    failed = [test.get("name") for test in suite.findall("testcase") if test.find("failure") is not None]
+    assert result.returncode == 1 and failed == ["DRIVER_CRASH"], failed
+
+
+@case
+def one_rule_runs_only_what_puts_it_to_the_test():
+    everything, _ = report(REFNIC, status=0)
+    found, rows = report(REFNIC, "--rule", "SRIOV_VF_NOT_ALLOCATED", status=0)
+    assert list(rows) == ["SRIOV_VF_NOT_ALLOCATED"] and 100 < found["cases"] < everything["cases"], found["cases"]
+    assert check(REFNIC, "--rule", "NO_SUCH_RULE").returncode == 2
+
+
+@case
+def one_case_runs_alone():
+    found, rows = report(REFNIC, "--case", "vf/OID_SRIOV_RESET_VF/vf-freed", status=0)
+    assert found["cases"] == 1 and rows["SRIOV_VF_NOT_ALLOCATED"]["cases"] == 1
+    one_line(check(REFNIC, "--case", "vf/OID_SRIOV_RESET_VF/nonsense"), "no such case")
+    one_line(check(REFNIC, "--case", "nonsense"), "nonsense: no such case")
+    one_line(check(REFNIC, "--case", "surprise/9999"), "no such case")
+
+
+@case
+def a_crash_is_a_finding_and_the_other_cases_are_run():
+    found, rows = report(spoiled("crashes"), status=1)
+    row = rows["DRIVER_CRASH"]
+    assert broken(rows) == ["DRIVER_CRASH"] and found["cases"] > 2000
+    assert row["first"]["case"] == "scenario/once" and row["broken"] < row["cases"], row
+    assert "signal 11" in row["first"]["text"] and "spoil" in row["first"]["report"], row["first"]
+    words = row["first"]["command"].split()
+    assert words[:2] == ["vfplane", "check"]
+    _, again = report(*words[2:], status=1)
+    assert broken(again) == ["DRIVER_CRASH"] and again["DRIVER_CRASH"]["cases"] == 1
+
+
+@case
+def a_driver_that_ends_the_process_is_a_crash():
+    _, rows = report(spoiled("exits"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["DRIVER_CRASH"]
+
+
+@case
+def a_hang_is_a_finding_and_says_where():
+    _, rows = report(spoiled("hangs"), "--case", "scenario/once", "--timeout", "1", status=1)
+    assert broken(rows) == ["DRIVER_HANG"]
+    assert "spoil" in rows["DRIVER_HANG"]["first"]["report"], rows["DRIVER_HANG"]
+
+
+@case
+def a_driver_that_always_hangs_comes_to_an_end():
+    found, rows = report(spoiled("hangs"), "--timeout", "1", status=1)
+    assert broken(rows) == ["DRIVER_HANG"] and rows["DRIVER_HANG"]["broken"] >= 2
+    assert found["cases"] + found["left_out"] > 2000
+
+
+@case
+def a_call_that_fails_is_named_and_fails_again_by_its_number():
+    _, rows = report(spoiled("trusts"), status=1)
+    first = rows["DRIVER_CRASH"]["first"]
+    assert broken(rows) == ["DRIVER_CRASH"] and re.fullmatch(r"fault/\d+", first["case"]), first
+    assert first["note"].startswith("ExAllocatePoolWithTag from spoil"), first["note"]
+    for _ in range(2):
+        _, again = report(spoiled("trusts"), "--case", first["case"], status=1)
+        assert broken(again) == ["DRIVER_CRASH"]
+    names = [report(REFNIC, "--case", "fault/7", status=0)[0]["note"] for _ in range(3)]
+    assert names[0] and names.count(names[0]) == 3, names
+    assert report(REFNIC, "--case", "fault/8", status=0)[0]["note"] != names[0]
+    one_line(check(REFNIC, "--case", "fault/60000"), "no such case")
+
+
+@case
+def what_is_no_pf_driver_is_named_in_one_line():
+    one_line(check("/nowhere/pf.so"), "/nowhere/pf.so")
+    one_line(check(NO_ENTRY), "check_no_entry.so", "DriverEntry")
+    one_line(check(REFNIC_VF), "refnic_vf.so", "start failed")
+    one_line(check(os.path.join(BUILD, "build.ninja")), "build.ninja")
+    one_line(check(REFNIC, "--profile", "/nowhere.lspci"), "/nowhere.lspci")
+    one_line(check(REFNIC, "--vf", NO_ENTRY, "--case", "guest/run"), "DriverEntry")
+
+
+@case
+def wrong_arguments_are_refused():
+    for arguments in ([], [REFNIC, REFNIC], [REFNIC, "--report", "html"], [REFNIC, "--timeout", "0"]):
+        assert check(*arguments).returncode == 2, arguments
+
+
+print(f"1..{len(CASES)}")
+for number, run in enumerate(CASES, 1):
+    try:
+        run()
+        print(f"ok {number} {run.__name__}")
+    except Exception as error:  # a failed case is reported, the others go on
+        for line in str(error).splitlines()[-60:]:
+            print(f"# {line}")
+        print(f"not ok {number} {run.__name__}")
