@@ -45,6 +45,7 @@ tsan:
 
 bench: all
 	@$(BUILD)/bench/bench $(ARGS)
+	@$(BUILD)/bench/bench_registers
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)

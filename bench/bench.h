@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define BENCH_ROWS 32u
+#define BENCH_ROWS 48u
 
 struct bench {
     const char *name;                           /* a literal */
@@ -59,6 +59,7 @@ void bench_device(struct bench_table *table);    /* src/pci */
 void bench_interface(struct bench_table *table); /* src/pcibus */
 void bench_oids(struct bench_table *table);      /* src/vstack, src/ndis, drivers/refnic */
 void bench_guest(struct bench_table *table);     /* everything, in two processes */
+void bench_guests(struct bench_table *table);    /* many guests of one host */
 
 /* The floors that rows of other files name. */
 #define FLOOR_STORE  "store: bounds, mask, one dword"
@@ -67,5 +68,8 @@ void bench_guest(struct bench_table *table);     /* everything, in two processes
 #define FLOOR_SPIN   "round trip, two processes spinning"
 #define FLOOR_FUTEX  "round trip, futex"
 #define FLOOR_SOCKET "round trip, UNIX socket"
+/* Both processes on the first processor. */
+#define FLOOR_FUTEX_ONE  "round trip, futex, one processor"
+#define FLOOR_SOCKET_ONE "round trip, UNIX socket, one processor"
 
 #endif

@@ -181,14 +181,15 @@ static const struct {
     const char *name;
     void (*run)(void *context, uint64_t count);
     void (*answer)(struct pair *pair);
+    unsigned processor; /* of the partner */
 } round_trips[] = {
-    {FLOOR_SPIN, run_spin, answer_spinning},
-    {FLOOR_FUTEX, run_futex, answer_futex},
-    {FLOOR_SOCKET, run_socket, answer_socket},
+    {FLOOR_SPIN, run_spin, answer_spinning, 1},     {FLOOR_FUTEX, run_futex, answer_futex, 1},
+    {FLOOR_SOCKET, run_socket, answer_socket, 1},   {FLOOR_FUTEX_ONE, run_futex, answer_futex, 0},
+    {FLOOR_SOCKET_ONE, run_socket, answer_socket, 0},
 };
 
-/* Starts a partner on the second processor, which ends when it is told to or this process ends. */
-static bool start(struct pair *pair, void (*answer)(struct pair *pair))
+/* Starts a partner, which ends when it is told to or this process ends. */
+static bool start(struct pair *pair, void (*answer)(struct pair *pair), unsigned processor)
 {
     memset(pair->shared, 0, sizeof(*pair->shared));
     pair->sequence = 0;
@@ -198,7 +199,7 @@ static bool start(struct pair *pair, void (*answer)(struct pair *pair))
     if (pair->partner == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(pair->socket[0]);
-        bench_pin(1);
+        bench_pin(processor);
         answer(pair);
         _exit(0);
     }
@@ -219,7 +220,7 @@ static void measure_round_trips(struct bench_table *table, struct pair *pair)
 {
     for (unsigned i = 0; i < sizeof(round_trips) / sizeof(round_trips[0]); i++) {
         const char *name = round_trips[i].name;
-        if (!start(pair, round_trips[i].answer)) {
+        if (!start(pair, round_trips[i].answer, round_trips[i].processor)) {
             bench_not_measured(table, name, NULL, "no second process");
             continue;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The whole way: a VF driver in a guest process on the second processor, its host on the first. The guest measures,
- * since it is the guest that waits.
+ * The whole way: a VF driver in a guest process, its host in this one. Spinning, the guest is on the second processor;
+ * sleeping, both are on the first and neither spins. The guest measures, since it is the guest that waits.
  */
 #include "bench.h"
 
@@ -39,15 +39,26 @@ static void run_block(void *context, uint64_t count)
         driver->read_block(driver->adapter);
 }
 
+static void run_write(void *context, uint64_t count)
+{
+    const struct bench_guest_driver *driver = context;
+    for (uint64_t i = 0; i < count; i++)
+        driver->write_block(driver->adapter);
+}
+
+enum manner { SPINNING, SLEEPING, MANNERS };
+#define ROWS 4u
+
 static const struct {
-    const char *name, *floor;
+    const char *name[MANNERS];
     void (*run)(void *context, uint64_t count);
-} rows[] = {
-    {"guest: NdisMGetBusData, 4 bytes", FLOOR_SPIN, run_get},
-    {"guest: NdisMSetBusData, 4 bytes", FLOOR_SPIN, run_set},
-    {"guest: NdisMReadConfigBlock, 32 bytes", FLOOR_SPIN, run_block},
+} rows[ROWS] = {
+    {{"guest: NdisMGetBusData, 4 bytes", "sleeping: NdisMGetBusData, 4 bytes"}, run_get},
+    {{"guest: NdisMSetBusData, 4 bytes", "sleeping: NdisMSetBusData, 4 bytes"}, run_set},
+    {{"guest: NdisMReadConfigBlock, 32 bytes", "sleeping: NdisMReadConfigBlock, 32 bytes"}, run_block},
+    {{"guest: NdisMWriteConfigBlock, 128 bytes", "sleeping: NdisMWriteConfigBlock, 128 bytes"}, run_write},
 };
-#define ROWS (sizeof(rows) / sizeof(rows[0]))
+static const char *const floors[MANNERS] = {FLOOR_SPIN, FLOOR_FUTEX_ONE};
 
 /* What the guest process sends back when it is done. */
 struct report {
@@ -64,10 +75,12 @@ static struct {
 void bench_in_guest(const struct bench_guest_driver *driver)
 {
     struct bench_guest_driver calls = *driver;
-    in_guest.measured =
-        calls.set_bus_data(calls.adapter, 0) && calls.get_bus_data(calls.adapter) && calls.read_block(calls.adapter);
+    if (bench_in_one_of_many(driver))
+        return;
+    in_guest.measured = calls.set_bus_data(calls.adapter, 0) && calls.get_bus_data(calls.adapter) &&
+                        calls.read_block(calls.adapter) && calls.write_block(calls.adapter);
     for (unsigned i = 0; in_guest.measured && i < ROWS; i++)
-        bench_measure(in_guest.quick, &(struct bench){rows[i].name, rows[i].floor, rows[i].run, &calls},
+        bench_measure(in_guest.quick, &(struct bench){.run = rows[i].run, .context = &calls},
                       &in_guest.report.result[i]);
 }
 
@@ -79,12 +92,14 @@ static void fail(const char *why)
     }
 }
 
-static _Noreturn void be_guest(bool quick, int socket, int report)
+static _Noreturn void be_guest(bool quick, enum manner manner, int socket, int report)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    bench_pin(1);
+    bench_pin(manner == SPINNING);
     in_guest.quick = quick;
     struct vfp_guest *guest = vfp_guest_create(&(struct vfp_guest_options){.name = "guest", .number = 1});
+    if (guest && manner == SLEEPING)
+        vfp_guest_set_spin(guest, 0);
     if (!guest)
         fail("no memory");
     else if (vfp_guest_connect(guest, socket) != 0)
@@ -99,14 +114,16 @@ static _Noreturn void be_guest(bool quick, int socket, int report)
 /* ---- the host process ------------------------------------------------------------------------------------------- */
 
 /* Serves the guest until it has reported; returns why it did not, or NULL. */
-static const char *serve(int socket, int from_guest, struct report *report)
+static const char *serve(enum manner manner, int socket, int from_guest, struct report *report)
 {
     static struct bench_host host;
     struct vfp_channel *channel;
-    if (!bench_host_open(&host)) {
+    if (!bench_host_open(&host, VFP_COUNT)) {
         close(socket);
         return host.why;
     }
+    if (manner == SLEEPING)
+        vfp_host_set_spin(host.host, 0);
     const char *why = "the guest ended";
     if (vfp_channel_attach(host.vf, socket, "guest", NULL, NULL, &channel) != 0)
         why = "no channel";
@@ -117,7 +134,7 @@ static const char *serve(int socket, int from_guest, struct report *report)
 }
 
 /* The guest is forked before the host has threads. */
-static const char *measure(bool quick, struct report *report)
+static const char *measure(bool quick, enum manner manner, struct report *report)
 {
     int channel[2], reports[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0 || pipe(reports) != 0)
@@ -128,11 +145,11 @@ static const char *measure(bool quick, struct report *report)
     if (guest == 0) {
         close(channel[0]);
         close(reports[0]);
-        be_guest(quick, channel[1], reports[1]);
+        be_guest(quick, manner, channel[1], reports[1]);
     }
     close(channel[1]);
     close(reports[1]);
-    const char *why = serve(channel[0], reports[0], report);
+    const char *why = serve(manner, channel[0], reports[0], report);
     close(reports[0]);
     waitpid(guest, NULL, 0);
     return why;
@@ -140,12 +157,14 @@ static const char *measure(bool quick, struct report *report)
 
 void bench_guest(struct bench_table *table)
 {
-    struct report report;
-    const char *why = measure(table->quick, &report);
-    for (unsigned i = 0; i < ROWS; i++) {
-        if (why)
-            bench_not_measured(table, rows[i].name, rows[i].floor, why);
-        else
-            bench_add(table, rows[i].name, rows[i].floor, &report.result[i]);
+    for (enum manner manner = SPINNING; manner < MANNERS; manner++) {
+        struct report report;
+        const char *why = measure(table->quick, manner, &report);
+        for (unsigned i = 0; i < ROWS; i++) {
+            if (why)
+                bench_not_measured(table, rows[i].name[manner], floors[manner], why);
+            else
+                bench_add(table, rows[i].name[manner], floors[manner], &report.result[i]);
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 #define COMMAND    0x04
 #define LINK_BLOCK 1
+#define STATISTICS 2
 
 static NDIS_HANDLE driver_handle;
 
@@ -29,11 +30,18 @@ static unsigned char read_block(void *adapter)
     return NdisMReadConfigBlock(adapter, LINK_BLOCK, block, sizeof(block)) == NDIS_STATUS_SUCCESS;
 }
 
+/* Zeroes are the first piece of a snapshot: the PF driver takes them as often as they come. */
+static unsigned char write_block(void *adapter)
+{
+    UCHAR block[128] = {0};
+    return NdisMWriteConfigBlock(adapter, STATISTICS, block, sizeof(block)) == NDIS_STATUS_SUCCESS;
+}
+
 static NDIS_STATUS initialize(NDIS_HANDLE adapter, NDIS_HANDLE driver, PNDIS_MINIPORT_INIT_PARAMETERS parameters)
 {
     UNREFERENCED_PARAMETER(driver);
     UNREFERENCED_PARAMETER(parameters);
-    const struct bench_guest_driver calls = {adapter, set_bus_data, get_bus_data, read_block};
+    const struct bench_guest_driver calls = {adapter, set_bus_data, get_bus_data, read_block, write_block};
     bench_in_guest(&calls);
     return NDIS_STATUS_FAILURE;
 }

@@ -11,9 +11,13 @@ struct bench_guest_driver {
     unsigned char (*set_bus_data)(void *adapter, unsigned value); /* NdisMSetBusData, 4 bytes at 0x04 */
     unsigned char (*get_bus_data)(void *adapter);                 /* NdisMGetBusData, 4 bytes at 0x04 */
     unsigned char (*read_block)(void *adapter);                   /* NdisMReadConfigBlock, 32 bytes of block 1 */
+    unsigned char (*write_block)(void *adapter);                  /* NdisMWriteConfigBlock, 128 bytes of block 2 */
 };
 
 /* The program's; called once by the driver. */
 void bench_in_guest(const struct bench_guest_driver *driver);
+
+/* guests.c: true: this process is one of many guests, and has done what it is for. */
+_Bool bench_in_one_of_many(const struct bench_guest_driver *driver);
 
 #endif

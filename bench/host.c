@@ -12,10 +12,11 @@ static bool start(struct bench_host *opened)
            vfp_vf_allocate(opened->adapter, &opened->vf) == 0;
 }
 
-bool bench_host_open(struct bench_host *opened)
+bool bench_host_open(struct bench_host *opened, enum vfp_contracts contracts)
 {
     *opened = (struct bench_host){.why = "no memory"};
-    opened->host = vfp_host_create(&(struct vfp_host_options){.workers = 1}); /* there is one channel */
+    /* one worker: there is one channel */
+    opened->host = vfp_host_create(&(struct vfp_host_options){.workers = 1, .contracts = contracts});
     if (!opened->host)
         return false;
     if (start(opened))

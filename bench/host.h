@@ -15,7 +15,7 @@ struct bench_host {
 };
 
 /* One VF, allocated. False: `why` says what is missing; closed already. */
-bool bench_host_open(struct bench_host *opened);
+bool bench_host_open(struct bench_host *opened, enum vfp_contracts contracts);
 void bench_host_close(struct bench_host *opened);
 
 #endif

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
     bench_interface(&table);
     bench_oids(&table);
     bench_guest(&table);
+    bench_guests(&table);
     bench_print(&table, stdout);
     return bench_complete(&table) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
