@@ -27,7 +27,7 @@ Made by `tools/contracts.py`; a test keeps it up to date.
 The rules that a driver must keep, as vfplane checks them. A *violation* breaks a documented rule; *suspicious* is what
 is allowed or unsettled and most often a mistake; *portability* works here and not on every Windows. A finding names the
 rule, the driver, the routine, the request in flight, the adapter's state, and the stack. `ndis.md`, `pci.md`,
-`drivers.md` and `decisions.md` are the project's collected facts; "WDK X" is Microsoft's page of the routine X.
+`drivers.md` and `decisions.md` are the pages of `docs/spec/`; "WDK X" is Microsoft's page of the routine X.
 """
 
 
