@@ -128,10 +128,9 @@ static void shared_memory_is_contiguous_zero_and_where_its_address_says(void **s
 {
     struct nic *nic = hardware_nic(0);
     NDIS_SHARED_MEMORY_PARAMETERS wanted = {0};
-    struct {
-        SCATTER_GATHER_LIST list;
-        SCATTER_GATHER_ELEMENT element;
-    } pieces = {0};
+    UCHAR pieces[sizeof(SCATTER_GATHER_LIST) + sizeof(SCATTER_GATHER_ELEMENT)]
+        __attribute__((aligned(_Alignof(SCATTER_GATHER_LIST)))) = {0};
+    PSCATTER_GATHER_LIST list = (PSCATTER_GATHER_LIST)pieces;
     NDIS_PHYSICAL_ADDRESS address;
     NDIS_HANDLE handle;
     PVOID memory;
@@ -147,13 +146,13 @@ static void shared_memory_is_contiguous_zero_and_where_its_address_says(void **s
 
     nic_header(&wanted, 2, NDIS_SIZEOF_SHARED_MEMORY_PARAMETERS_REVISION_2);
     wanted.Length = 100;
-    wanted.SGListBuffer = &pieces.list;
-    wanted.SGListBufferLength = sizeof pieces.list;
+    wanted.SGListBuffer = list;
+    wanted.SGListBufferLength = sizeof *list;
     assert_int_equal(NdisAllocateSharedMemory(nic->handle, &wanted, &handle), NDIS_STATUS_BUFFER_TOO_SHORT);
     wanted.SGListBufferLength = sizeof pieces;
     assert_int_equal(NdisAllocateSharedMemory(nic->handle, &wanted, &handle), NDIS_STATUS_SUCCESS);
-    assert_int_equal(pieces.list.NumberOfElements, 1);
-    assert_int_equal(pieces.list.Elements[0].Length, 100);
+    assert_int_equal(list->NumberOfElements, 1);
+    assert_int_equal(list->Elements[0].Length, 100);
     NdisFreeSharedMemory(nic->handle, handle);
     assert_int_equal(nt_violations(nic->partition), 0);
     nic_destroy(nic);
