@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host's end of a channel: its life and its control messages (vpci-wire.md 3.2-3.5, 6.2).
+ * The transport between two processes: rings and window in memory that both map, wake-ups, and control messages on a
+ * socket (vpci-wire.md 3.2-3.5, 6.2).
  */
 #include "vmbus/gpadl.h"
 #include "vmbus/vmbus.h"
@@ -13,16 +14,13 @@
 
 #define CONNECTION_ID_BASE 16u /* connection id = relid + this, as others do: 3.3 */
 
-struct vmbus_host {
-    int socket;
-    int kick;
+struct shared_host {
+    struct vmbus_host base;
     struct vmbus_wake wake;
     int window_fd;
-    void *window;
     uint32_t window_pages;
     struct vmbus_offer offer;
     struct vmbus_gpadl_table gpadls;
-    uint64_t ignored;
     bool contacted; /* a version is agreed */
     bool offered;
     bool rescinded;
@@ -38,45 +36,26 @@ struct vmbus_host {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-static int host_resources(struct vmbus_host *host)
+static int host_resources(struct shared_host *host)
 {
-    host->kick = vmbus_kick_create();
-    if (host->kick < 0)
-        return host->kick;
+    host->base.kick = vmbus_kick_create();
+    if (host->base.kick < 0)
+        return host->base.kick;
     int error = vmbus_wake_create(&host->wake);
     if (error)
         return error;
     host->window_fd = vmbus_memory_create("vfplane window", host->window_pages);
     if (host->window_fd < 0)
         return host->window_fd;
-    host->window = vmbus_memory_map(host->window_fd, host->window_pages);
-    return host->window ? 0 : -errno;
+    host->base.window = vmbus_memory_map(host->window_fd, host->window_pages);
+    return host->base.window ? 0 : -errno;
 }
 
-int vmbus_host_create(int socket, const struct vmbus_offer *offer, uint32_t window_pages, struct vmbus_host **result)
-{
-    if (offer->relid == 0 || offer->relid > VMBUS_RELID_MAX || window_pages == 0)
-        return -EINVAL;
-    struct vmbus_host *host = calloc(1, sizeof *host);
-    if (!host)
-        return -ENOMEM;
-    host->socket = host->kick = host->window_fd = host->wake.read_fd = host->wake.write_fd = -1;
-    host->offer = *offer;
-    host->window_pages = window_pages;
-    int error = host_resources(host);
-    if (error) {
-        vmbus_host_destroy(host);
-        return error;
-    }
-    host->socket = socket;
-    *result = host;
-    return 0;
-}
-
-static void unmap_rings(struct vmbus_host *host)
+static void unmap_rings(struct shared_host *host)
 {
     vmbus_memory_unmap(host->memory, host->pages);
     host->memory = NULL;
+    host->base.in = host->base.out = NULL;
 }
 
 static void close_fd(int fd)
@@ -85,38 +64,42 @@ static void close_fd(int fd)
         close(fd);
 }
 
-void vmbus_host_destroy(struct vmbus_host *host)
+static struct shared_host *shared(struct vmbus_host *base)
 {
-    if (!host)
-        return;
+    return (struct shared_host *)base;
+}
+
+static void shared_destroy(struct vmbus_host *base)
+{
+    struct shared_host *host = shared(base);
     unmap_rings(host);
     vmbus_gpadl_drop_all(&host->gpadls);
-    vmbus_memory_unmap(host->window, host->window_pages);
+    vmbus_memory_unmap(host->base.window, host->window_pages);
     vmbus_wake_destroy(&host->wake);
-    close_fd(host->kick);
+    close_fd(host->base.kick);
     close_fd(host->window_fd);
-    close_fd(host->socket);
+    close_fd(host->base.socket);
     free(host);
 }
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
 
 /* A guest that does not read its messages loses the connection: nothing is queued for it here (6.1). */
-static void reply(struct vmbus_host *host, const void *message, size_t length, const int *fds, uint32_t fd_count)
+static void reply(struct shared_host *host, const void *message, size_t length, const int *fds, uint32_t fd_count)
 {
-    if (host->gone || vmbus_record_send(host->socket, message, length, fds, fd_count) == 0)
+    if (host->gone || vmbus_record_send(host->base.socket, message, length, fds, fd_count) == 0)
         return;
     host->gone = true;
-    shutdown(host->socket, SHUT_RDWR); /* whoever polls the socket comes to vmbus_host_control and learns it */
+    shutdown(host->base.socket, SHUT_RDWR); /* whoever polls the socket comes to vmbus_host_control and learns it */
 }
 
-static enum vmbus_event ignore(struct vmbus_host *host)
+static enum vmbus_event ignore(struct shared_host *host)
 {
-    host->ignored++;
+    host->base.ignored++;
     return VMBUS_NOTHING;
 }
 
-static enum vmbus_event force_close(struct vmbus_host *host)
+static enum vmbus_event force_close(struct shared_host *host)
 {
     if (!host->memory)
         return VMBUS_NOTHING;
@@ -125,7 +108,7 @@ static enum vmbus_event force_close(struct vmbus_host *host)
 }
 
 /* A new contact starts over: 3.2. */
-static enum vmbus_event on_contact(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_contact(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_initiate_contact message;
     memcpy(&message, record->bytes, sizeof message);
@@ -141,7 +124,7 @@ static enum vmbus_event on_contact(struct vmbus_host *host, struct vmbus_record 
     return event;
 }
 
-static void send_offer(struct vmbus_host *host)
+static void send_offer(struct shared_host *host)
 {
     struct vmbus_offer_channel offer = {
         .header.type = VMBUS_OFFERCHANNEL,
@@ -151,11 +134,11 @@ static void send_offer(struct vmbus_host *host)
     };
     memcpy(offer.interface_id, host->offer.interface_id, sizeof offer.interface_id);
     memcpy(offer.instance_id, host->offer.instance_id, sizeof offer.instance_id);
-    const int fds[] = {host->kick, host->wake.read_fd, host->window_fd};
+    const int fds[] = {host->base.kick, host->wake.read_fd, host->window_fd};
     reply(host, &offer, sizeof offer, fds, 3);
 }
 
-static enum vmbus_event on_request_offers(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_request_offers(struct shared_host *host, struct vmbus_record *record)
 {
     (void)record;
     if (!host->contacted || host->offered)
@@ -168,7 +151,7 @@ static enum vmbus_event on_request_offers(struct vmbus_host *host, struct vmbus_
     return VMBUS_NOTHING;
 }
 
-static void answer_gpadl(struct vmbus_host *host, uint32_t handle, enum vmbus_gpadl_result result)
+static void answer_gpadl(struct shared_host *host, uint32_t handle, enum vmbus_gpadl_result result)
 {
     struct vmbus_gpadl_created created = {
         .header.type = VMBUS_GPADL_CREATED,
@@ -177,17 +160,17 @@ static void answer_gpadl(struct vmbus_host *host, uint32_t handle, enum vmbus_gp
         .status = result == VMBUS_GPADL_COMPLETE ? VMBUS_STATUS_SUCCESS : VMBUS_STATUS_UNSUCCESSFUL,
     };
     if (result == VMBUS_GPADL_IGNORED)
-        host->ignored++;
+        host->base.ignored++;
     else if (result != VMBUS_GPADL_MORE)
         reply(host, &created, sizeof created, NULL, 0);
 }
 
-static bool serves(const struct vmbus_host *host, uint32_t relid)
+static bool serves(const struct shared_host *host, uint32_t relid)
 {
     return host->offered && !host->released && relid == host->offer.relid;
 }
 
-static enum vmbus_event on_gpadl_header(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_gpadl_header(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_gpadl_header message;
     memcpy(&message, record->bytes, sizeof message);
@@ -198,7 +181,7 @@ static enum vmbus_event on_gpadl_header(struct vmbus_host *host, struct vmbus_re
     return VMBUS_NOTHING;
 }
 
-static enum vmbus_event on_gpadl_body(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_gpadl_body(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_gpadl_body message;
     memcpy(&message, record->bytes, sizeof message);
@@ -209,7 +192,7 @@ static enum vmbus_event on_gpadl_body(struct vmbus_host *host, struct vmbus_reco
 }
 
 /* Maps the buffer and finds two sound rings in it. */
-static bool open_rings(struct vmbus_host *host, const struct vmbus_open_channel *message)
+static bool open_rings(struct shared_host *host, const struct vmbus_open_channel *message)
 {
     struct vmbus_gpadl *gpadl = vmbus_gpadl_find(&host->gpadls, message->gpadl);
     uint32_t split = message->downstream_page_offset;
@@ -226,12 +209,14 @@ static bool open_rings(struct vmbus_host *host, const struct vmbus_open_channel 
         return false;
     }
     host->memory = memory;
+    host->base.in = &host->in;
+    host->base.out = &host->out;
     host->pages = gpadl->pages;
     host->open_gpadl = gpadl->handle;
     return true;
 }
 
-static enum vmbus_event on_open(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_open(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_open_channel message;
     memcpy(&message, record->bytes, sizeof message);
@@ -248,7 +233,7 @@ static enum vmbus_event on_open(struct vmbus_host *host, struct vmbus_record *re
     return opened ? VMBUS_OPENED : VMBUS_NOTHING;
 }
 
-static enum vmbus_event on_close(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_close(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_relid_message message;
     memcpy(&message, record->bytes, sizeof message);
@@ -257,7 +242,7 @@ static enum vmbus_event on_close(struct vmbus_host *host, struct vmbus_record *r
     return force_close(host);
 }
 
-static enum vmbus_event on_teardown(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_teardown(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_gpadl_teardown message;
     memcpy(&message, record->bytes, sizeof message);
@@ -271,7 +256,7 @@ static enum vmbus_event on_teardown(struct vmbus_host *host, struct vmbus_record
     return event;
 }
 
-static enum vmbus_event on_released(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_released(struct shared_host *host, struct vmbus_record *record)
 {
     struct vmbus_relid_message message;
     memcpy(&message, record->bytes, sizeof message);
@@ -283,7 +268,7 @@ static enum vmbus_event on_released(struct vmbus_host *host, struct vmbus_record
     return event;
 }
 
-static enum vmbus_event on_unload(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event on_unload(struct shared_host *host, struct vmbus_record *record)
 {
     (void)record;
     if (!host->contacted)
@@ -298,7 +283,7 @@ static enum vmbus_event on_unload(struct vmbus_host *host, struct vmbus_record *
 
 /* What a guest may send, with the least it must hold. Everything else (unknown, host to guest only) is ignored. */
 static const struct {
-    enum vmbus_event (*handle)(struct vmbus_host *host, struct vmbus_record *record);
+    enum vmbus_event (*handle)(struct shared_host *host, struct vmbus_record *record);
     uint32_t least;
 } handlers[] = {
     [VMBUS_INITIATE_CONTACT] = {on_contact, sizeof(struct vmbus_initiate_contact)},
@@ -312,7 +297,7 @@ static const struct {
     [VMBUS_UNLOAD] = {on_unload, sizeof(struct vmbus_header)},
 };
 
-static enum vmbus_event dispatch(struct vmbus_host *host, struct vmbus_record *record)
+static enum vmbus_event dispatch(struct shared_host *host, struct vmbus_record *record)
 {
     uint32_t type = record->header.type;
     if (type >= sizeof handlers / sizeof handlers[0] || !handlers[type].handle || record->length < handlers[type].least)
@@ -320,12 +305,13 @@ static enum vmbus_event dispatch(struct vmbus_host *host, struct vmbus_record *r
     return handlers[type].handle(host, record);
 }
 
-enum vmbus_event vmbus_host_control(struct vmbus_host *host)
+static enum vmbus_event shared_control(struct vmbus_host *base)
 {
+    struct shared_host *host = shared(base);
     struct vmbus_record record;
     if (host->gone)
         return VMBUS_GONE;
-    int error = vmbus_record_receive(host->socket, &record);
+    int error = vmbus_record_receive(host->base.socket, &record);
     if (error == -EAGAIN)
         return VMBUS_NOTHING;
     if (error == -EMSGSIZE)
@@ -339,45 +325,21 @@ enum vmbus_event vmbus_host_control(struct vmbus_host *host)
     return host->gone ? VMBUS_GONE : event;
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the transport ---------------------------------------------------------------------------------------------- */
 
-int vmbus_host_socket(const struct vmbus_host *host)
+static void shared_kick_clear(struct vmbus_host *base)
 {
-    return host->socket;
+    vmbus_kick_clear(base->kick);
 }
 
-int vmbus_host_kick_fd(const struct vmbus_host *host)
+static void shared_signal(struct vmbus_host *base)
 {
-    return host->kick;
+    vmbus_wake_raise(&shared(base)->wake);
 }
 
-void vmbus_host_kick_clear(struct vmbus_host *host)
+static void shared_rescind(struct vmbus_host *base)
 {
-    vmbus_kick_clear(host->kick);
-}
-
-struct vmbus_ring *vmbus_host_in(struct vmbus_host *host)
-{
-    return host->memory ? &host->in : NULL;
-}
-
-struct vmbus_ring *vmbus_host_out(struct vmbus_host *host)
-{
-    return host->memory ? &host->out : NULL;
-}
-
-void *vmbus_host_window(struct vmbus_host *host)
-{
-    return host->window;
-}
-
-void vmbus_host_signal(struct vmbus_host *host)
-{
-    vmbus_wake_raise(&host->wake);
-}
-
-void vmbus_host_rescind(struct vmbus_host *host)
-{
+    struct shared_host *host = shared(base);
     if (host->rescinded)
         return;
     host->rescinded = true;
@@ -389,7 +351,32 @@ void vmbus_host_rescind(struct vmbus_host *host)
         reply(host, &message, sizeof message, NULL, 0);
 }
 
-uint64_t vmbus_host_ignored(const struct vmbus_host *host)
+static const struct vmbus_transport shared_memory = {
+    .name = "shared memory",
+    .destroy = shared_destroy,
+    .control = shared_control,
+    .kick_clear = shared_kick_clear,
+    .signal = shared_signal,
+    .rescind = shared_rescind,
+};
+
+int vmbus_host_create(int socket, const struct vmbus_offer *offer, uint32_t window_pages, struct vmbus_host **result)
 {
-    return host->ignored;
+    if (offer->relid == 0 || offer->relid > VMBUS_RELID_MAX || window_pages == 0)
+        return -EINVAL;
+    struct shared_host *host = calloc(1, sizeof *host);
+    if (!host)
+        return -ENOMEM;
+    host->base.ops = &shared_memory;
+    host->base.socket = host->base.kick = host->window_fd = host->wake.read_fd = host->wake.write_fd = -1;
+    host->offer = *offer;
+    host->window_pages = window_pages;
+    int error = host_resources(host);
+    if (error) {
+        shared_destroy(&host->base);
+        return error;
+    }
+    host->base.socket = socket;
+    *result = &host->base;
+    return 0;
 }

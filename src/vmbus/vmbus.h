@@ -66,7 +66,7 @@ struct vmbus_ring {
 
 /* `memory` is header page + data; pages >= 2. The private index starts at what the header holds. -EINVAL, -EPROTO (an
  * index found is out of range). */
-int vmbus_ring_attach(struct vmbus_ring *ring, void *memory, uint32_t pages, enum vmbus_end end);
+int vmbus_ring_attach(struct vmbus_ring *ring, void *local, uint32_t pages, enum vmbus_end end);
 /* Bytes a packet of `length` payload bytes takes on the ring: 16 + padded payload + 8. `length` at most
  * VMBUS_PAYLOAD_MAX. */
 uint32_t vmbus_ring_space(uint32_t length);
@@ -97,45 +97,129 @@ struct vmbus_offer {
     uint32_t relid;
 };
 
-/* Host end. One connection carries one channel. The socket is AF_UNIX SOCK_SEQPACKET and becomes the channel's.
- *
- * What the guest cannot do: make a call here block (the socket is used without waiting; the kick eventfd, whose open
- * file it shares, must be emptied with vmbus_host_kick_clear and never with a plain read), fault (ring memory must be a
- * memfd sealed against shrinking), or keep more than VMBUS_GPADL_MAX buffers of VMBUS_GPADL_PAGES_MAX pages. Malformed,
- * unknown and out-of-place messages are ignored and counted (6.2).
+/* Host end: two rings, a window of shared pages, wake-ups, and the events of the channel's life. What carries them to
+ * the guest is behind one table, the transport; rings and window are memory that it gives and that is used directly, so
+ * that a packet or a window access passes through no indirect call. Transports: shared memory between two processes
+ * (vmbus_host_create), memory alone (vmbus_local_create), and on the latter the socket to a VMM (vpci/vmm/vmm.h).
  *
  * Threads: vmbus_host_control may unmap the rings, so it must not run while another thread uses them. vmbus_host_signal
  * and vmbus_host_window may be called from any thread. */
 struct vmbus_host;
 
-#define VMBUS_GPADL_MAX       4u
-#define VMBUS_GPADL_PAGES_MAX 2048u
-#define VMBUS_RELID_MAX       2047u
-
 enum vmbus_event {
     VMBUS_NOTHING,
     VMBUS_OPENED, /* rings are mapped, in/out valid */
     VMBUS_CLOSED, /* the guest closed; rings are unmapped */
-    VMBUS_GONE,   /* the guest's end of the socket is gone (exit, kill), or it does not read; only destroy is left */
+    VMBUS_GONE,   /* the guest's end is gone (exit, kill), or it does not read; only destroy is left */
 };
+
+struct vmbus_transport {
+    const char *name;
+    void (*destroy)(struct vmbus_host *host);
+    enum vmbus_event (*control)(struct vmbus_host *host);
+    void (*kick_clear)(struct vmbus_host *host);
+    void (*signal)(struct vmbus_host *host);
+    void (*rescind)(struct vmbus_host *host);
+};
+
+/* What every transport's end begins with. Written by the transport alone. */
+struct vmbus_host {
+    const struct vmbus_transport *ops;
+    struct vmbus_ring *in, *out; /* guest -> host, host -> guest; NULL while not open */
+    void *window;                /* shared pages, also while the channel is closed */
+    int socket;                  /* readable: call vmbus_host_control */
+    int kick;                    /* an eventfd, readable when the guest signalled; vmbus_host_kick_clear empties it */
+    uint64_t ignored;            /* control messages dropped by rule so far */
+    const char *reason;          /* with VMBUS_GONE: why, when the transport knows better than "it is gone" */
+};
+
+static inline void vmbus_host_destroy(struct vmbus_host *host) /* unmaps, closes; NULL: nothing */
+{
+    if (host)
+        host->ops->destroy(host);
+}
+/* Handles one control message, if there is one. */
+static inline enum vmbus_event vmbus_host_control(struct vmbus_host *host)
+{
+    return host->ops->control(host);
+}
+static inline void vmbus_host_kick_clear(struct vmbus_host *host)
+{
+    host->ops->kick_clear(host);
+}
+static inline void vmbus_host_signal(struct vmbus_host *host) /* wake the guest */
+{
+    host->ops->signal(host);
+}
+static inline void vmbus_host_rescind(struct vmbus_host *host) /* take the offer back; once */
+{
+    host->ops->rescind(host);
+}
+static inline int vmbus_host_socket(const struct vmbus_host *host)
+{
+    return host->socket;
+}
+static inline int vmbus_host_kick_fd(const struct vmbus_host *host)
+{
+    return host->kick;
+}
+static inline struct vmbus_ring *vmbus_host_in(struct vmbus_host *host)
+{
+    return host->in;
+}
+static inline struct vmbus_ring *vmbus_host_out(struct vmbus_host *host)
+{
+    return host->out;
+}
+static inline void *vmbus_host_window(struct vmbus_host *host)
+{
+    return host->window;
+}
+static inline uint64_t vmbus_host_ignored(const struct vmbus_host *host)
+{
+    return host->ignored;
+}
+
+/* Shared memory. One connection carries one channel. The socket is AF_UNIX SOCK_SEQPACKET and becomes the channel's.
+ *
+ * What the guest cannot do: make a call here block (the socket is used without waiting; the kick eventfd, whose open
+ * file it shares, must be emptied with vmbus_host_kick_clear and never with a plain read), fault (ring memory must be a
+ * memfd sealed against shrinking), or keep more than VMBUS_GPADL_MAX buffers of VMBUS_GPADL_PAGES_MAX pages. Malformed,
+ * unknown and out-of-place messages are ignored and counted (6.2). */
+#define VMBUS_GPADL_MAX       4u
+#define VMBUS_GPADL_PAGES_MAX 2048u
+#define VMBUS_RELID_MAX       2047u
 
 /* Sends nothing until the guest asks for offers. Makes the two wake-ups and `window_pages` pages of shared memory that
  * go with the offer. 0 or -errno (-EINVAL: relid not 1..VMBUS_RELID_MAX, no window); the socket is the channel's only
  * on success. */
 int vmbus_host_create(int socket, const struct vmbus_offer *offer, uint32_t window_pages, struct vmbus_host **host);
-void vmbus_host_destroy(struct vmbus_host *host);     /* unmaps, closes */
-int vmbus_host_socket(const struct vmbus_host *host); /* readable: call vmbus_host_control */
-/* An eventfd, readable when the guest signalled. vmbus_host_kick_clear empties it. */
-int vmbus_host_kick_fd(const struct vmbus_host *host);
-void vmbus_host_kick_clear(struct vmbus_host *host);
-/* Handles one control message, if there is one. */
-enum vmbus_event vmbus_host_control(struct vmbus_host *host);
-struct vmbus_ring *vmbus_host_in(struct vmbus_host *host);  /* guest -> host; NULL while not open */
-struct vmbus_ring *vmbus_host_out(struct vmbus_host *host); /* host -> guest */
-void *vmbus_host_window(struct vmbus_host *host);           /* shared pages, also while the channel is closed */
-void vmbus_host_signal(struct vmbus_host *host);            /* wake the guest */
-void vmbus_host_rescind(struct vmbus_host *host);           /* take the offer back; once */
-uint64_t vmbus_host_ignored(const struct vmbus_host *host); /* control messages dropped by rule so far */
+
+/* Memory alone: the guest's end is in the same process, and is driven by calls. For tests, and under a transport that
+ * moves the bytes of its rings elsewhere. The guest's side is trusted to keep to the rings' rules and to these calls.
+ */
+struct vmbus_local;
+
+/* What the host's end does, told on its thread; any may be NULL. None may call into the channel. */
+struct vmbus_local_events {
+    void (*signalled)(void *context); /* vmbus_host_signal */
+    void (*rescinded)(void *context);
+    void (*settled)(void *context); /* after vmbus_local_close: the host uses the rings no more; open may follow */
+    void (*destroyed)(void *context);
+    void *context;
+};
+/* 0, -EINVAL (no window), -ENOMEM, -errno. `events` may be NULL. */
+int vmbus_local_create(uint32_t window_pages, const struct vmbus_local_events *events, struct vmbus_local **local);
+struct vmbus_host *vmbus_local_host(struct vmbus_local *local); /* its destroy frees both */
+/* Pages as in vmbus_guest_open. From now on the guest may send; the host learns of it with vmbus_host_control. 0;
+ * -EINVAL, -EBUSY (open, or not settled since the last close), -EPIPE (left), -ENOMEM. */
+int vmbus_local_open(struct vmbus_local *local, uint32_t to_host_pages, uint32_t to_guest_pages);
+struct vmbus_ring *vmbus_local_in(struct vmbus_local *local);  /* host -> guest; NULL while not open */
+struct vmbus_ring *vmbus_local_out(struct vmbus_local *local); /* guest -> host */
+void vmbus_local_kick(struct vmbus_local *local);              /* wake the host */
+void vmbus_local_close(struct vmbus_local *local);             /* nothing when it is not open */
+/* The guest's end is gone. `reason` (a literal, NULL: no better than that) is what the host says of it. */
+void vmbus_local_leave(struct vmbus_local *local, const char *reason);
 
 /* Guest end.
  *

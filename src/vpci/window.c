@@ -31,8 +31,7 @@ static void wake(_Atomic uint32_t *word)
 
 void vpci_window_host_init(struct vpci_window_host *host, void *page)
 {
-    host->page = page;
-    host->taken = 0;
+    *host = (struct vpci_window_host){.page = page};
 }
 
 bool vpci_window_take(struct vpci_window_host *host, struct vpci_window_access *access)
@@ -57,7 +56,11 @@ void vpci_window_answer(struct vpci_window_host *host, const struct vpci_window_
     struct vpci_window_page *page = host->page;
     atomic_store_explicit(&page->answer, value, RELAXED);
     atomic_store(&page->done_sequence, access->sequence);
-    if (atomic_load(&page->guest_waiting))
+    if (!atomic_load(&page->guest_waiting))
+        return;
+    if (host->answered)
+        host->answered(host->answered_context);
+    else
         wake(&page->wake);
 }
 
@@ -171,6 +174,19 @@ int vpci_window_wait(struct vpci_window_guest *guest, unsigned spin, int timeout
     if (!error)
         *value = atomic_load_explicit(&guest->page->answer, RELAXED);
     return error;
+}
+
+void vpci_window_never_sleeps(struct vpci_window_guest *guest)
+{
+    atomic_store(&guest->page->guest_waiting, 1);
+}
+
+bool vpci_window_poll(const struct vpci_window_guest *guest, uint64_t *value)
+{
+    if (!done(guest))
+        return false;
+    *value = atomic_load_explicit(&guest->page->answer, RELAXED);
+    return true;
 }
 
 /* ---- guest, for the ring ---------------------------------------------------------------------------------------- */

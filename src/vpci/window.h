@@ -83,6 +83,9 @@ struct vpci_window_access {
 struct vpci_window_host {
     struct vpci_window_page *page;
     uint64_t taken; /* sequence of the last request that was taken */
+    /* Where the guest's side is no process that sleeps: called instead of waking it, on the thread that answers. */
+    void (*answered)(void *context);
+    void *answered_context;
 };
 
 /* A request that stands in the page already counts as new. */
@@ -125,6 +128,10 @@ bool vpci_window_post(struct vpci_window_guest *guest, struct vpci_window_access
 /* Waits for the answer: up to `spin` rounds, as vmbus_spin_rounds learned, then asleep. 0 and *value; -ETIMEDOUT (a late answer is ignored), -EPIPE
  * (abandoned). timeout_ms < 0: for ever. */
 int vpci_window_wait(struct vpci_window_guest *guest, unsigned spin, int timeout_ms, uint64_t *value);
+/* For who is told of answers (vpci_window_host.answered): the page is set up so that every answer is told. */
+void vpci_window_never_sleeps(struct vpci_window_guest *guest);
+/* The last access's answer, if it is there. */
+bool vpci_window_poll(const struct vpci_window_guest *guest, uint64_t *value);
 /* One thread at a time waits for the ring by itself: _begin, then it unmasks the ring, and if there is nothing in it
  * sleeps with the word _begin gave until the host signals, `deadline` (ns of CLOCK_MONOTONIC) or the abandonment: 0 look
  * again, -ETIMEDOUT, -EPIPE; then _end, after which the channel's signal is used again. */

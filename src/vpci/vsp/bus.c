@@ -77,6 +77,19 @@ static bool acceptable_base(uint64_t base)
     return base && base % VPCI_CONFIG_SIZE == 0 && base <= VSP_ADDRESS_END - VPCI_WINDOW_SIZE;
 }
 
+void vsp_place_window(struct vsp_channel *channel, uint64_t base)
+{
+    uint64_t old = channel->window_base;
+
+    channel->window_base = base;
+    if (!channel->options.window || base == old)
+        return;
+    if (old)
+        channel->options.window(channel->options.context, false, old);
+    if (base)
+        channel->options.window(channel->options.context, true, base);
+}
+
 enum vsp_verdict vsp_d0_entry(struct vsp_channel *channel, const struct vsp_message *message)
 {
     struct vpci_d0_entry entry;
@@ -90,7 +103,7 @@ enum vsp_verdict vsp_d0_entry(struct vsp_channel *channel, const struct vsp_mess
         return VSP_HANDLED;
     }
     TRACE_NOTE("vsp", "configuration window at %llx", (unsigned long long)entry.mmio_base);
-    channel->window_base = entry.mmio_base;
+    vsp_place_window(channel, entry.mmio_base);
     channel->window_slot = 0;
     channel->state = VSP_D0;
     channel->invalidate = true; /* what was raised before has a listener now */

@@ -34,7 +34,7 @@ const struct vstack_partition vsp_partition_template = {
 
 void vsp_release_bus(struct vsp_channel *channel)
 {
-    channel->window_base = 0;
+    vsp_place_window(channel, 0);
     if (channel->attached) {
         vstack_reserve(channel->vf, 0, 0);
         vstack_release_bars(channel->vf);
@@ -113,10 +113,14 @@ static void closed(struct vsp_channel *channel)
 
 static void guest_gone(struct vsp_channel *channel)
 {
+    const char *reason = channel->host->reason;
+
     channel->gone = true;
     vsp_unwatch(channel);
     if (channel->state == VSP_CLOSED && channel->closed)
         vsp_end(channel, true, channel->closed);
+    else if (reason)
+        vsp_end(channel, false, reason);
     else if (channel->state == VSP_CLOSED)
         vsp_end(channel, false, "left without opening the channel");
     else

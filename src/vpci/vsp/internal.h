@@ -212,6 +212,9 @@ void vsp_end(struct vsp_channel *channel, bool orderly, const char *reason);
 void vsp_broken(struct vsp_channel *channel, const char *rule, const char *reason);
 void vsp_release_bus(struct vsp_channel *channel); /* D0 exit and every close */
 
+/* bus.c */
+void vsp_place_window(struct vsp_channel *channel, uint64_t base); /* 0: nowhere */
+
 /* pump.c: one round of work; false: there was none. */
 bool vsp_channel_pump(struct vsp_channel *channel);
 bool vsp_channel_sleeps(struct vsp_channel *channel); /* arms the wake-ups; false: work came meanwhile */

@@ -84,7 +84,7 @@ static struct vsp_channel *channel_new(struct vsp *vsp, struct vstack_vf *vf, co
 }
 
 /* The VF and the channel, which belong together; 0 or what vsp_channel_add answers. */
-static int join(struct vsp_channel *channel, int socket)
+static int join(struct vsp_channel *channel, const struct vsp_carrier *carrier)
 {
     struct vmbus_offer offer = make_offer(channel->vf, channel->options.relid);
     struct vstack_partition partition = vsp_partition_template;
@@ -93,14 +93,31 @@ static int join(struct vsp_channel *channel, int socket)
     partition.name = channel->name;
     if (vstack_vf_attach(channel->vf, &partition, channel) != STATUS_SUCCESS)
         return -EBUSY;
-    error = vmbus_host_create(socket, &offer, VPCI_WINDOW_PAGES, &channel->host);
-    if (error)
+    error = carrier->create(carrier->context, &offer, &channel->host);
+    if (error) {
         vstack_vf_detach(channel->vf);
-    return error;
+        return error;
+    }
+    vpci_window_host_init(&channel->window, vmbus_host_window(channel->host));
+    channel->window.answered = carrier->answered;
+    channel->window.answered_context = carrier->context;
+    return 0;
+}
+
+static int create_shared(void *context, const struct vmbus_offer *offer, struct vmbus_host **host)
+{
+    return vmbus_host_create(*(const int *)context, offer, VPCI_WINDOW_PAGES, host);
 }
 
 int vsp_channel_add(struct vsp *vsp, int socket, struct vstack_vf *vf, const struct vsp_channel_options *options,
                     struct vsp_channel **out)
+{
+    const struct vsp_carrier carrier = {.create = create_shared, .context = &socket};
+    return vsp_channel_add_over(vsp, &carrier, vf, options, out);
+}
+
+int vsp_channel_add_over(struct vsp *vsp, const struct vsp_carrier *carrier, struct vstack_vf *vf,
+                         const struct vsp_channel_options *options, struct vsp_channel **out)
 {
     struct vsp_channel *channel = channel_new(vsp, vf, options);
     int error;
@@ -110,13 +127,12 @@ int vsp_channel_add(struct vsp *vsp, int socket, struct vstack_vf *vf, const str
     /* The worker does not know the channel yet, so what the VF posts until then waits with the start. */
     atomic_store(&channel->posted, VSP_POST_START);
     error = vsp_group_enter(vsp, vstack_of(vf), &channel->worker);
-    if (!error && (error = join(channel, socket)) != 0)
+    if (!error && (error = join(channel, carrier)) != 0)
         vsp_group_leave(channel->worker);
     if (error) {
         channel_free(channel);
         return error;
     }
-    vpci_window_host_init(&channel->window, vmbus_host_window(channel->host));
     channel->attached = true;
     pthread_mutex_lock(&vsp->lock);
     channel->next_all = vsp->all;

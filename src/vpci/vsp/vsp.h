@@ -8,6 +8,7 @@
 #ifndef VFPLANE_VSP_H
 #define VFPLANE_VSP_H
 
+#include "vmbus/vmbus.h"
 #include "vstack/vstack.h"
 
 struct vsp;
@@ -41,6 +42,8 @@ struct vsp_channel_options {
      * NULL. */
     void (*bar)(void *context, unsigned index, bool mapped, uint64_t guest_address, uint64_t system_address,
                 uint64_t size);
+    /* The configuration window (8 KiB) appeared at a guest address, or went away; as `bar`. */
+    void (*window)(void *context, bool mapped, uint64_t guest_address);
     void *context;
 };
 
@@ -58,6 +61,16 @@ void vsp_destroy(struct vsp *vsp);
  * belongs to a partition, or the PF is gone), -EINVAL (relid), -EAGAIN (no threads), -errno. Any thread. */
 int vsp_channel_add(struct vsp *vsp, int socket, struct vstack_vf *vf, const struct vsp_channel_options *options,
                     struct vsp_channel **channel);
+/* The same over any transport: `create` makes its host end for this offer, with VPCI_WINDOW_PAGES of window (window.h);
+ * what it returns other than 0 is passed on. `answered` (NULL: the guest sleeps in its own process) is told of answered
+ * window accesses as window.h says. */
+struct vsp_carrier {
+    int (*create)(void *context, const struct vmbus_offer *offer, struct vmbus_host **host);
+    void (*answered)(void *context);
+    void *context;
+};
+int vsp_channel_add_over(struct vsp *vsp, const struct vsp_carrier *carrier, struct vstack_vf *vf,
+                         const struct vsp_channel_options *options, struct vsp_channel **channel);
 /* Rescinds the offer and waits until no worker touches the channel; frees it. Also after `ended`, but not inside it. */
 void vsp_channel_remove(struct vsp_channel *channel);
 /* Asks the guest to give the device back (EJECT); the answer, or `timeout_ms` without one, ends in a rescind. */
