@@ -19,6 +19,7 @@ static const struct {
     {"check", check_main, "a PF driver against the rules of its contracts: states, OIDs, bad arguments, failing calls"},
     {"replay", replay_main, "play a guest's captured configuration accesses through the whole way"},
     {"dump", dump_main, "a card and its VFs as lspci -F reads them, raw or as guests see them"},
+    {"setpci", setpci_main, "read and write a VF's registers by the names of setpci, through the PF driver"},
     {"profile", profile_main, "show what a capture makes of a card; synthesize one of 65,535 VFs"},
     {"guest", guest_main, "one guest process (started by run and replay)"},
 };
