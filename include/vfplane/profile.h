@@ -19,7 +19,8 @@ extern "C" {
 
 struct vfp_profile;
 
-/* Reads and checks a profile; with 0 it is usable. -EINVAL: it is not; -ENOENT, -EACCES, ...: it cannot be read;
+/* Reads and checks a profile; with 0 it is usable: a device can be made of it at its own address. -EINVAL: it is not;
+ * -ENOENT, -EACCES, ...: it cannot be read;
  * -ENOMEM. `error` (of `size` bytes, 0 = not wanted) then has one line: file, line if it is one line's fault, reason.
  */
 int vfp_profile_open(const char *path, struct vfp_profile **profile, char *error, size_t size);
@@ -33,8 +34,7 @@ int vfp_profile_show(const struct vfp_profile *profile, FILE *stream);
 
 /* The device of the profile with its first `num_vfs` VFs enabled (0: the PF alone), each function as `lspci -F` reads
  * it, raw: what the PCI bus driver reads, no driver above it. Routing IDs are those that the PF's address gives them.
- * -EINVAL: more than TotalVFs, nothing written; -ERANGE: the routing IDs of its VFs do not fit behind the address of
- * the capture, nothing written; -ENOMEM; -EIO. */
+ * -EINVAL: more than TotalVFs, or than InitialVFs, nothing written; -ENOMEM; -EIO. */
 int vfp_profile_dump(const struct vfp_profile *profile, uint16_t num_vfs, FILE *stream);
 
 /* Writes a profile of a card that nobody built: `total_vfs` VFs (1..65535) with consecutive routing IDs behind a PF at

@@ -58,12 +58,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static int dump_raw(const struct vfp_profile *profile, const char *path, unsigned vfs)
 {
     int result = vfp_profile_dump(profile, (uint16_t)vfs, stdout);
-    if (result == -ERANGE)
-        complain("%s: the routing IDs of its VFs do not fit behind the address of the capture", path);
-    else if (result == -EINVAL)
-        complain("--vfs %u: %s does not have so many initially (InitialVFs)", vfs, path);
-    else
+    if (result != -EINVAL)
         return close_output(result);
+    complain("--vfs %u: %s does not have so many initially (InitialVFs)", vfs, path);
     return EXIT_CANNOT;
 }
 

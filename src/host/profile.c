@@ -17,11 +17,31 @@ static const struct pci_profile *inside(const struct vfp_profile *profile)
     return (const struct pci_profile *)profile;
 }
 
+/* What a device of the profile could not be at its own address. */
+static int try_device(struct pci_profile *profile, const char *path, struct pci_error *why)
+{
+    const struct pci_device_options options = {0};
+    struct pci_device *device;
+    int result = pci_device_create(profile, &options, &device);
+    if (!result)
+        pci_device_destroy(device);
+    else
+        snprintf(why->text, sizeof(why->text), "%s: %s", path,
+                 result == -EINVAL ? "the routing IDs of its VFs do not fit behind the address of the capture"
+                                   : strerror(-result));
+    return result;
+}
+
 int vfp_profile_open(const char *path, struct vfp_profile **profile, char *error, size_t size)
 {
     struct pci_profile *loaded;
     struct pci_error why = {0};
     int result = pci_profile_load(path, &loaded, &why);
+    if (!result) {
+        result = try_device(loaded, path, &why);
+        if (result)
+            pci_profile_unref(loaded);
+    }
     if (result)
         snprintf(error, size, "%s", why.text);
     else
@@ -89,7 +109,7 @@ int vfp_profile_dump(const struct vfp_profile *profile, uint16_t num_vfs, FILE *
     /* The device counts its own reference; the caller's stays as it is. */
     int result = pci_device_create((struct pci_profile *)profile, &options, &device);
     if (result)
-        return result == -EINVAL ? -ERANGE : result;
+        return result;
     if (num_vfs && pci_sriov_enable(device, num_vfs) != PCI_OK)
         result = -EINVAL; /* InitialVFs: fewer than TotalVFs without migration */
     if (!result)

@@ -116,7 +116,7 @@ struct pci_map {
     struct pci_register dword[PCI_DWORDS];
     uint16_t slot_dword[PCI_DWORDS];
     unsigned slots;
-    uint16_t express, power, msix, sriov; /* offsets, 0 = absent */
+    uint16_t express, power, msix, sriov, serial; /* offsets, 0 = absent */
     bool vf;
     struct pci_named *named;
     unsigned named_count;

@@ -12,6 +12,7 @@
 #define MSI_ID     0x05u
 #define EXPRESS_ID 0x10u
 #define SRIOV_ID   (PCI_EXTENDED | 0x10u)
+#define SERIAL_ID  (PCI_EXTENDED | 0x03u)
 
 struct builder {
     struct pci_map *map;
@@ -166,6 +167,9 @@ static void note_place(struct pci_map *map, const struct pci_found *found)
     case SRIOV_ID:
         map->sriov = found->offset;
         break;
+    case SERIAL_ID:
+        map->serial = found->offset;
+        break;
     default:
         break;
     }
@@ -173,9 +177,14 @@ static void note_place(struct pci_map *map, const struct pci_found *found)
 
 static int apply_capability(struct builder *b, int index)
 {
+    static const struct pci_rule headers[] = {{.name = "Capability Header", .size = 2},
+                                              {.name = "Capability Header", .size = 4}};
     const struct pci_capability *known = b->known[index];
     const struct pci_found *found = &b->found[index];
-    uint32_t header = found->id & PCI_EXTENDED ? 0xffffffffu : 0x0000ffffu;
+    bool extended = found->id & PCI_EXTENDED;
+    uint32_t header = extended ? 0xffffffffu : 0x0000ffffu;
+    if (!note_name(b->map, &headers[extended], known ? known->name : "Unknown, read-only", found->offset))
+        return -ENOMEM;
     if (!known || !known->rules) {
         keep_unknown(b, index);
         return 0;

@@ -37,7 +37,8 @@ int pci_profile_load(const char *path, struct pci_profile **profile, struct pci_
 int pci_profile_parse(const char *name, const char *text, size_t length, struct pci_profile **profile,
                       struct pci_error *error);
 /* The first whole function of a capture that has no SR-IOV capability: a card without VFs, whose SR-IOV routines all say
- * PCI_NO_SRIOV. Same errors. */
+ * PCI_NO_SRIOV. One of which only 256 bytes are there (lspci -xxx) has no extended space: behind them it reads all ones
+ * and ignores writes. Same errors. */
 int pci_profile_parse_plain(const char *name, const char *text, size_t length, struct pci_profile **profile,
                             struct pci_error *error);
 void pci_profile_unref(struct pci_profile *profile);
@@ -141,7 +142,7 @@ uint16_t pci_routing_id(const struct pci_device *device); /* of the PF */
 /* The IDs that an operating system gives every VF, whose own registers read FFFFh: the PF's Vendor ID and the VF Device
  * ID of the SR-IOV capability (pci.md 4.1). PCI_NO_SRIOV: outputs untouched. */
 enum pci_result pci_vf_identity(const struct pci_device *device, uint16_t *vendor, uint16_t *device_id);
-/* Buses the VFs need beyond the PF's own; 0 when all lie on it. */
+/* Buses behind the PF's port beyond the PF's own: as many as `subordinate_bus` says, or as all TotalVFs VFs need. */
 uint8_t pci_captured_buses(const struct pci_device *device);
 
 /* ---- BARs ------------------------------------------------------------------------------------------------------ */

@@ -10,18 +10,29 @@
 
 #include "pci/internal.h"
 
-#define FILE_MAX    (16u << 20) /* a machine with hundreds of functions prints a few MiB */
-#define SRIOV_ID    0x0010
-#define MIGRATION   0x1u
-#define VF_ENABLE   0x1u
-#define ARI         0x10u
-#define FLR_CAPABLE 0x10000000u
+#define FILE_MAX          (16u << 20) /* a machine with hundreds of functions prints a few MiB */
+#define SRIOV_ID          0x0010
+#define CONVENTIONAL      256u
+#define CONVENTIONAL_ROWS (CONVENTIONAL / 16)
+#define MIGRATION         0x1u
+#define VF_ENABLE         0x1u
+#define ARI               0x10u
+#define FLR_CAPABLE       0x10000000u
 
 /* ---- which functions ------------------------------------------------------------------------------------------- */
 
 static bool is_complete(const struct pci_capture *capture)
 {
     return capture->rows == PCI_ROWS;
+}
+
+/* The first 256 bytes and no more: all there is of a function that is not PCI Express. */
+static bool is_conventional(const struct pci_capture *capture)
+{
+    bool whole = capture->rows == CONVENTIONAL_ROWS;
+    for (unsigned row = 0; row < CONVENTIONAL_ROWS; row++)
+        whole = whole && capture->row_line[row];
+    return whole;
 }
 
 /* FFFFh in both IDs, and yet an answer: a function that is not there reads all ones everywhere. */
@@ -50,7 +61,8 @@ static int incomplete(const char *name, const struct pci_capture *capture, struc
                     capture->rows * 16);
 }
 
-/* The first function with an SR-IOV capability, or of a plain profile the first without. */
+/* The first function with an SR-IOV capability, or of a plain profile the first without. Where extended space is
+ * missing reads give all ones and writes go nowhere (pci.md 5.5). */
 static int find_pf(struct pci_text text, bool plain, struct pci_capture *pf, struct pci_capture *scratch,
                    struct pci_error *error)
 {
@@ -58,6 +70,10 @@ static int find_pf(struct pci_text text, bool plain, struct pci_capture *pf, str
     bool any = false, any_short = false;
     int more;
     while ((more = pci_capture_next(&text, scratch, error)) > 0) {
+        if (plain && is_conventional(scratch)) {
+            memset(scratch->space + CONVENTIONAL, 0xff, PCI_CONFIG_SIZE - CONVENTIONAL);
+            scratch->rows = PCI_ROWS;
+        }
         if (is_complete(scratch) && !pci_find_extended(scratch, SRIOV_ID) == plain) {
             *pf = *scratch;
             return 0;
@@ -145,18 +161,20 @@ static void fit_sriov(struct pci_map *map, const struct pci_capture *pf)
     map->dword[(at + 0x20) / 4].reset = 1;
 }
 
-/* What a VF has from its PF whatever its own capture says (pci.md 4.5, 4.6). `at` is from the header or from the PCI
- * Express capability. */
+/* What a VF has from its PF whatever its own capture says (pci.md 4.5 to 4.7); `at` is from the start of its owner. */
+enum owner { HEADER, EXPRESS_1, EXPRESS_2, SERIAL };
 static const struct {
-    bool express;
+    enum owner owner;
     uint16_t at;
     uint32_t mask;
 } inherited[] = {
-    {false, 0x08, 0xffffff00u}, /* class code */
-    {false, 0x2c, 0x0000ffffu}, /* subsystem vendor ID */
-    {true, 0x04, 0xffffffe7u},  /* device capabilities but phantom functions */
-    {true, 0x0c, 0xffffffffu},  /* link capabilities */
-    {true, 0x24, 0xffffffffu},  /* device capabilities 2 */
+    {HEADER, 0x08, 0xffffff00u},    /* class code */
+    {HEADER, 0x2c, 0x0000ffffu},    /* subsystem vendor ID */
+    {EXPRESS_1, 0x04, 0xffffffe7u}, /* device capabilities but phantom functions */
+    {EXPRESS_1, 0x0c, 0xffffffffu}, /* link capabilities */
+    {EXPRESS_2, 0x24, 0xffffffffu}, /* device capabilities 2 */
+    {SERIAL, 0x04, 0xffffffffu},    /* serial number (SPEC?) */
+    {SERIAL, 0x08, 0xffffffffu},
 };
 
 /* 0: no PCI Express capability (or one of an unknown version), 1: without, 2: with the second half. */
@@ -166,6 +184,23 @@ static unsigned express_version(const struct pci_map *map)
     return version > 2 ? 2 : version;
 }
 
+/* Where the owner's registers start; false: the function has no such owner. */
+static bool find_owner(const struct pci_map *map, enum owner owner, uint16_t *base)
+{
+    switch (owner) {
+    case EXPRESS_1:
+    case EXPRESS_2:
+        *base = map->express;
+        return express_version(map) >= (owner == EXPRESS_2 ? 2 : 1);
+    case SERIAL:
+        *base = map->serial;
+        return map->serial != 0;
+    default:
+        *base = 0;
+        return true;
+    }
+}
+
 static int fit_vf(struct pci_profile *profile, const char *name, const struct pci_capture *vf, struct pci_error *error)
 {
     struct pci_map *own = &profile->vf;
@@ -173,13 +208,12 @@ static int fit_vf(struct pci_profile *profile, const char *name, const struct pc
     if (!own->express)
         return pci_fail(error, name, vf->line, "VF %s has no PCI Express capability", vf->address);
     for (unsigned i = 0; i < sizeof inherited / sizeof *inherited; i++) {
-        unsigned version = inherited[i].at >= 0x24 ? 2 : 1;
-        if (inherited[i].express && (express_version(pf) < version || express_version(own) < version))
+        uint16_t from, to;
+        if (!find_owner(pf, inherited[i].owner, &from) || !find_owner(own, inherited[i].owner, &to))
             continue;
-        uint32_t from = (inherited[i].express ? pf->express : 0) + inherited[i].at;
-        uint32_t to = (inherited[i].express ? own->express : 0) + inherited[i].at;
-        struct pci_register *reg = &own->dword[to / 4];
-        reg->reset = (reg->reset & ~inherited[i].mask) | (pf->dword[from / 4].reset & inherited[i].mask);
+        struct pci_register *reg = &own->dword[(to + inherited[i].at) / 4];
+        uint32_t value = pf->dword[(from + inherited[i].at) / 4].reset;
+        reg->reset = (reg->reset & ~inherited[i].mask) | (value & inherited[i].mask);
     }
     own->dword[0].reset = 0xffffffffu;
     own->dword[(own->express + 0x04) / 4].reset |= FLR_CAPABLE;

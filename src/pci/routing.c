@@ -26,8 +26,11 @@ uint16_t pci_routing_id(const struct pci_device *device)
 uint8_t pci_captured_buses(const struct pci_device *device)
 {
     uint16_t last;
+    uint8_t bus = device->options.routing_id >> 8;
+    if (device->options.subordinate_bus)
+        return device->options.subordinate_bus - bus;
     uint16_t total = device->profile->total_vfs;
     if (total == 0 || pci_vf_routing_id(device, total - 1u, &last) != PCI_OK)
         return 0;
-    return (last >> 8) - (device->options.routing_id >> 8);
+    return (last >> 8) - bus;
 }

@@ -63,11 +63,9 @@ static bool show_map(struct pci_page *page, const struct pci_map *map)
         return false;
     memcpy(sorted, map->named, bytes);
     qsort(sorted, map->named_count, sizeof *sorted, by_offset);
-    const char *capability = "";
     for (unsigned i = 0; i < map->named_count; i++) {
-        if (strcmp(capability, sorted[i].capability) != 0)
+        if (sorted[i].rule->offset == 0) /* the header, or that of a capability */
             pci_put(page, "\n%s\n", sorted[i].capability);
-        capability = sorted[i].capability;
         show_register(page, map, &sorted[i]);
     }
     free(sorted);

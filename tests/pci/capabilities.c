@@ -319,6 +319,31 @@ static void a_vf_has_from_its_pf_what_the_specification_says(void **state)
     pci_device_destroy(device);
 }
 
+/* pci.md 4.7: one card, one serial number. A VF whose PF shows none keeps its own. */
+static void the_serial_number_of_a_vf_is_its_pf_s(void **state)
+{
+    (void)state;
+    for (int both = 0; both < 2; both++) {
+        struct capture_page page;
+        page_load(&page, CARD_NVME);
+        put32(page.vf.space, 0x100, 0x2001000e); /* ARI, then the serial number */
+        put32(page.vf.space, 0x200, 0x00010003);
+        put32(page.vf.space, 0x204, 0x11111111);
+        put32(page.vf.space, 0x208, 0x22222222);
+        if (both) {
+            put32(page.pf.space, SRIOV_NVME, 0x30010010);
+            put32(page.pf.space, 0x300, 0x00010003);
+            put32(page.pf.space, 0x304, 0x33333333);
+            put32(page.pf.space, 0x308, 0x44444444);
+        }
+        struct pci_device *device = page_device(&page, NULL);
+        assert_int_equal(pci_sriov_enable(device, 1), PCI_OK);
+        assert_int_equal(get(device, 0, 0x204, 4), both ? 0x33333333 : 0x11111111);
+        assert_int_equal(get(device, 0, 0x208, 4), both ? 0x44444444 : 0x22222222);
+        pci_device_destroy(device);
+    }
+}
+
 #define CASE(name) cmocka_unit_test(name)
 
 int main(void)
@@ -339,6 +364,7 @@ int main(void)
         CASE(link_and_device_control_of_the_pf_follow_what_it_can),
         CASE(a_pf_without_flr_is_not_reset_by_the_bit),
         CASE(a_vf_has_from_its_pf_what_the_specification_says),
+        CASE(the_serial_number_of_a_vf_is_its_pf_s),
     };
     return cmocka_run_group_tests_name("capabilities", tests, NULL, NULL);
 }

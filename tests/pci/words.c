@@ -166,7 +166,8 @@ static void a_profile_is_shown_register_by_register(void **state)
         "\n098  Device Control                0000  t000000000000000                  function level reset\n",
         "\n110  Correctable Status        00000000  0000000000000000cccc000ccc00000c  sticky 0000f1c1\n",
         "\n16e  TotalVFs                      0101  0000000100000001\n",
-        "\nAdvanced Error Reporting\n104  ",
+        "\nMSI-X\n070  Capability Header             9011  1001000000010001\n072  MSI-X Control",
+        "\nAdvanced Error Reporting\n100  Capability Header         14010001  00010100000000010000000000000001\n104  ",
     };
     static char text[32768];
     struct pci_profile *profile = synthetic(257);

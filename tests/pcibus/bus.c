@@ -18,13 +18,20 @@ static struct pci_profile *load(const char *name)
     return profile;
 }
 
-/* The capture of the synthetic card, with a change in its PF. */
-static char *synthetic(const char *from, const char *to)
+/* The capture of the synthetic card. */
+static char *synthetic(UINT16 total_vfs)
 {
-    size_t size = (size_t)pci_profile_synth(8, NULL, 0) + 1;
+    size_t size = (size_t)pci_profile_synth(total_vfs, NULL, 0) + 1;
     char *text = malloc(size);
     assert_non_null(text);
-    pci_profile_synth(8, text, size);
+    pci_profile_synth(total_vfs, text, size);
+    return text;
+}
+
+/* With 8 VFs and a change in its PF. */
+static char *changed(const char *from, const char *to)
+{
+    char *text = synthetic(8);
     char *place = strstr(text, from);
     assert_non_null(place);
     assert_int_equal(strlen(from), strlen(to));
@@ -101,15 +108,31 @@ struct bus *bus_begin_strict(void)
 
 struct bus *bus_begin_synthetic(const char *from, const char *to)
 {
-    struct pci_profile *profile = parse(synthetic(from, to), pci_profile_parse);
+    struct pci_profile *profile = parse(changed(from, to), pci_profile_parse);
     return begin(profile, &(struct pci_device_options){0}, allocate());
+}
+
+struct bus *bus_begin_many(UINT16 total_vfs, UINT16 routing_id)
+{
+    struct pci_device_options options = {.routing_id = routing_id, .has_address = true};
+    return begin(parse(synthetic(total_vfs), pci_profile_parse), &options, allocate());
 }
 
 /* The last link of the capability list, which leads to SR-IOV, is cut. */
 struct bus *bus_begin_plain(void)
 {
-    struct pci_profile *profile = parse(synthetic("150: 0f 00 01 16", "150: 0f 00 01 00"), pci_profile_parse_plain);
+    struct pci_profile *profile = parse(changed("150: 0f 00 01 16", "150: 0f 00 01 00"), pci_profile_parse_plain);
     return begin(profile, &(struct pci_device_options){0}, allocate());
+}
+
+/* What `lspci -xxx` shows of the PF. */
+struct bus *bus_begin_conventional(void)
+{
+    char *text = synthetic(8);
+    char *extended = strstr(text, "\n100:");
+    assert_non_null(extended);
+    *extended = '\0';
+    return begin(parse(text, pci_profile_parse_plain), &(struct pci_device_options){0}, allocate());
 }
 
 void bus_finish(struct bus *bus)

@@ -29,6 +29,10 @@ struct bus *bus_begin(void); /* intel-82576: 01:00.0, 8 VFs, offset 128, stride 
 struct bus *bus_begin_strict(void);
 /* The synthetic card with 8 VFs, `from` in its capture replaced by `to`, which is as long. */
 struct bus *bus_begin_synthetic(const char *from, const char *to);
+/* The synthetic card: First VF Offset 1, VF Stride 1. */
+struct bus *bus_begin_many(UINT16 total_vfs, UINT16 routing_id);
+/* A card without extended configuration space, so without SR-IOV. */
+struct bus *bus_begin_conventional(void);
 /* A card without SR-IOV capability: nobody offers `virt`. */
 struct bus *bus_begin_plain(void);
 /* Gives the interfaces back, removes the device; nothing may be reported or leak. */

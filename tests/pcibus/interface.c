@@ -136,14 +136,35 @@ struct filter {
     LONG queries; /* IRP_MN_QUERY_INTERFACE passed down */
 };
 
+static NTSTATUS spoilt; /* what the filter makes of an answered query; STATUS_SUCCESS: nothing */
+
+/* Who fails a query that the bus driver has answered gives the reference back: the sender will not (pci.md 5.6). */
+static NTSTATUS spoil(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    PINTERFACE answer = IoGetCurrentIrpStackLocation(irp)->Parameters.QueryInterface.Interface;
+    (void)device, (void)context;
+    if (NT_SUCCESS(irp->IoStatus.Status)) {
+        answer->InterfaceDereference(answer->Context);
+        irp->IoStatus.Status = spoilt;
+    }
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS filter_pass(PDEVICE_OBJECT device, PIRP irp)
 {
     struct filter *filter = device->DeviceExtension;
     UCHAR minor = IoGetCurrentIrpStackLocation(irp)->MinorFunction;
     PDEVICE_OBJECT below = filter->below;
     filter->queries += minor == IRP_MN_QUERY_INTERFACE;
-    IoSkipCurrentIrpStackLocation(irp);
+    if (minor == IRP_MN_QUERY_INTERFACE && spoilt) {
+        IoCopyCurrentIrpStackLocationToNext(irp);
+        IoSetCompletionRoutine(irp, spoil, NULL, TRUE, TRUE, TRUE);
+    } else {
+        IoSkipCurrentIrpStackLocation(irp);
+    }
     NTSTATUS status = IoCallDriver(below, irp);
+    if (minor == IRP_MN_QUERY_INTERFACE && spoilt && NT_SUCCESS(status))
+        status = spoilt;
     if (minor == IRP_MN_REMOVE_DEVICE) {
         IoDetachDevice(below);
         IoDeleteDevice(device);
@@ -192,6 +213,31 @@ static void a_query_passes_a_stack_that_does_not_know_the_guid(void **state)
     bus_finish(bus);
 }
 
+static void a_query_that_fails_above_the_bus_driver_leaves_no_reference(void **state)
+{
+    (void)state;
+    struct bus *bus = bus_begin();
+    PDRIVER_OBJECT driver;
+    BUS_INTERFACE_STANDARD again;
+    assert_int_equal(nt_driver_start(bus->nt->partition, "filter", filter_entry, &driver), STATUS_SUCCESS);
+    assert_int_equal(nt_pnp_add_device(driver, bus->pdo), STATUS_SUCCESS);
+    spoilt = STATUS_ACCESS_DENIED;
+    assert_int_equal(nt_query_interface(bus->pdo, &GUID_BUS_INTERFACE_STANDARD, BUS_SIZE, 1, (PINTERFACE)&again),
+                     STATUS_ACCESS_DENIED);
+    spoilt = STATUS_SUCCESS;
+    /* One reference is left, the fixture's: it can be given back, a second one not. */
+    bus->standard.InterfaceDereference(bus->standard.Context);
+    assert_int_equal(nt_violations(bus->nt->partition), 0);
+    bus->standard.InterfaceDereference(bus->standard.Context);
+    nt_test_expect(bus->nt, "INTERFACE_DEREFERENCED_TWICE");
+    assert_int_equal(
+        nt_query_interface(bus->pdo, &GUID_BUS_INTERFACE_STANDARD, BUS_SIZE, 1, (PINTERFACE)&bus->standard),
+        STATUS_SUCCESS);
+    assert_int_equal(nt_pnp_simple(bus->pdo, IRP_MN_REMOVE_DEVICE), STATUS_SUCCESS);
+    nt_driver_unload(driver);
+    bus_finish(bus);
+}
+
 static void *reference_many(void *context)
 {
     struct bus *bus = context;
@@ -224,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_reference_passed_on_keeps_the_interface_live),
         cmocka_unit_test(after_surprise_removal_the_status_stays_as_it_was),
         cmocka_unit_test(a_query_passes_a_stack_that_does_not_know_the_guid),
+        cmocka_unit_test(a_query_that_fails_above_the_bus_driver_leaves_no_reference),
         cmocka_unit_test(references_from_many_threads_come_out_even),
     };
     return cmocka_run_group_tests_name("interface", tests, NULL, NULL);

@@ -116,6 +116,38 @@ static void there_are_no_probed_bars_5_4(void **state)
     bus_finish(bus);
 }
 
+/* 5.5: reads give all ones, writes have no effect, and the caller is told the whole length. */
+static void without_extended_space_reads_give_ones_and_writes_vanish_5_5(void **state)
+{
+    (void)state;
+    static const struct {
+        ULONG offset, length, there; /* bytes of the call that lie in the first 256 */
+    } rows[] = {{0x100, 4, 0}, {0xffc, 4, 0}, {0xfff, 1, 0},   {0x101, 7, 0},
+                {0xfe, 4, 2},  {0xff, 2, 1},  {0xf0, 3856, 16}};
+    struct bus *bus = bus_begin_conventional();
+    PVOID context = bus->standard.Context;
+    UCHAR line = 0x5A;
+    assert_false(pci_sriov_present(bus->device));
+    assert_int_equal(bus->standard.SetBusData(context, PCI_WHICHSPACE_CONFIG, &line, 0x3C, 1), 1);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static UCHAR bytes[4096], zeroes[4096];
+        memset(bytes, 0xA5, sizeof(bytes));
+        void *snapshot = bus_snapshot(bus);
+        ULONG length = rows[i].length;
+        assert_int_equal(bus->standard.SetBusData(context, PCI_WHICHSPACE_CONFIG, zeroes, rows[i].offset, length),
+                         length);
+        bus_unchanged(bus, snapshot);
+        assert_int_equal(bus->standard.GetBusData(context, PCI_WHICHSPACE_CONFIG, bytes, rows[i].offset, length),
+                         length);
+        for (ULONG at = 0; at < length; at++)
+            assert_int_equal(bytes[at], at < rows[i].there ? 0 : 0xFF);
+        assert_int_equal(bytes[length], 0xA5);
+    }
+    assert_int_equal(bus->standard.GetBusData(context, PCI_WHICHSPACE_CONFIG, &line, 0xfff, 2), 0);
+    bus->nt->count = 0;
+    bus_finish(bus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +157,7 @@ int main(void)
         cmocka_unit_test(there_is_no_location_and_no_captured_bus_5_2),
         cmocka_unit_test(virtualization_cannot_be_enabled_5_3),
         cmocka_unit_test(there_are_no_probed_bars_5_4),
+        cmocka_unit_test(without_extended_space_reads_give_ones_and_writes_vanish_5_5),
     };
     return cmocka_run_group_tests_name("plain", tests, NULL, NULL);
 }

@@ -258,6 +258,52 @@ static void vfs_behind_the_next_bus_are_captured_or_refused(void **state)
     bus_finish(bus);
 }
 
+/* GetResources is Subordinate - Secondary of the port, whether or not the VFs need all of it (1.4.4, 5.2). */
+static void a_port_with_more_buses_has_captured_them_all(void **state)
+{
+    (void)state;
+    static const UINT8 subordinate[] = {1, 2, 3, 0x40, 0xFF};
+    for (size_t i = 0; i < sizeof(subordinate); i++) {
+        struct bus *bus = bus_begin_with("intel-82576.lspci", 0x0100, subordinate[i]);
+        UINT8 captured = 0xAA;
+        bus->virt.GetResources(bus->virt.Context, &captured);
+        assert_int_equal(captured, subordinate[i] - 1);
+        bus_finish(bus);
+    }
+}
+
+/* Linux: pci_iov_virtfn_bus() and pci_iov_virtfn_devfn(), with First VF Offset and VF Stride 1. */
+static void every_vf_of_any_number_lies_where_linux_expects_it(void **state)
+{
+    (void)state;
+    static const struct {
+        UINT16 total, pf;
+    } cards[] = {{1, 0x0100},   {7, 0x0100},   {8, 0x0100},   {255, 0x0100},
+                 {256, 0x0100}, {257, 0x0100}, {257, 0x02FF}, {65535, 0}};
+    for (size_t i = 0; i < sizeof(cards) / sizeof(cards[0]); i++) {
+        struct bus *bus = bus_begin_many(cards[i].total, cards[i].pf);
+        trace_enter_thread(NULL);
+        UINT16 segment = 7;
+        UINT8 number = 0, function = 0, captured = 0xAA;
+        unsigned pf_bus = cards[i].pf >> 8, devfn = cards[i].pf & 0xFF;
+        for (unsigned vf = 0; vf < cards[i].total; vf++) {
+            assert_int_equal(bus->virt.GetLocation(bus->virt.Context, (USHORT)vf, &segment, &number, &function),
+                             STATUS_SUCCESS);
+            assert_int_equal(segment, 0);
+            assert_int_equal(number, pf_bus + ((devfn + 1 + vf) >> 8));
+            assert_int_equal(function, (devfn + 1 + vf) & 0xFF);
+        }
+        bus->virt.GetResources(bus->virt.Context, &captured);
+        assert_int_equal(captured, number - pf_bus);
+        bus_enable(bus, cards[i].total);
+        USHORT command = 4, last = cards[i].total - 1;
+        assert_int_equal(bus->virt.SetVirtualFunctionData(bus->virt.Context, last, &command, 4, 2), 2);
+        assert_int_equal(bus->virt.SetVirtualFunctionData(bus->virt.Context, cards[i].total, &command, 4, 2), 0);
+        bus->nt->count = 0;
+        bus_finish(bus);
+    }
+}
+
 static void vfs_next_to_the_pf_are_found_too(void **state)
 {
     (void)state;
@@ -345,6 +391,8 @@ int main(void)
         cmocka_unit_test(enable_after_surprise_removal_finds_no_device),
         cmocka_unit_test(enable_with_the_pf_asleep_is_an_invalid_state),
         cmocka_unit_test(vfs_behind_the_next_bus_are_captured_or_refused),
+        cmocka_unit_test(a_port_with_more_buses_has_captured_them_all),
+        cmocka_unit_test(every_vf_of_any_number_lies_where_linux_expects_it),
         cmocka_unit_test(vfs_next_to_the_pf_are_found_too),
         cmocka_unit_test(of_two_concurrent_enables_one_wins),
         cmocka_unit_test(probed_bars_are_the_vf_bars_size_masks_six_and_no_more),
