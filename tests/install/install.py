@@ -27,6 +27,8 @@ class Failed(Exception):
 class Tree:
     """The installed tree, and a folder in which a stranger works."""
 
+    timeout = 60  # seconds that one command may take
+
     def __init__(self, work, build, sanitizers, compiler):
         self.work, self.destdir = work, os.path.join(work, 'destdir')
         self.compiler = compiler + ([f'-fsanitize={sanitizers}'] if sanitizers != 'none' else [])
@@ -44,7 +46,7 @@ class Tree:
     def do(self, command, **environment):
         """Runs it in the work folder; its output, or Failed."""
         done = subprocess.run(command, cwd=self.work, env=os.environ | environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+                              stderr=subprocess.STDOUT, text=True, check=False, timeout=self.timeout)
         if done.returncode:
             raise Failed(f'{" ".join(command)}\nexit status {done.returncode}\n{done.stdout}')
         return done.stdout

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Many threads on one adapter: one request in flight, none lost, each thread's requests in its order (issue: 8
- * threads).
+ * Many threads on one adapter: one request in flight, none lost, each thread's requests in its order.
  */
 #include "nic.h"
 
