@@ -19,9 +19,11 @@ extern "C" {
 struct vfp_trace;
 
 /* The stream stays the caller's and must outlive the trace. NULL on lack of memory. */
-struct vfp_trace *vfp_trace_text(FILE *stream); /* trees, printed by vfp_trace_flush */
-struct vfp_trace *vfp_trace_json(FILE *stream); /* one JSON object a record, printed as it comes */
-struct vfp_trace *vfp_trace_count(void);        /* prints nothing, counts */
+struct vfp_trace *vfp_trace_text(FILE *stream);   /* trees, printed by vfp_trace_flush */
+struct vfp_trace *vfp_trace_json(FILE *stream);   /* one JSON object a record, printed as it comes */
+struct vfp_trace *vfp_trace_chrome(FILE *stream); /* one JSON array that Perfetto and chrome://tracing open; complete
+                                                   * once the trace is destroyed */
+struct vfp_trace *vfp_trace_count(void);          /* prints nothing, counts */
 struct vfp_trace *
 vfp_trace_forward(int fd); /* a guest process: to the pipe that its host joined; fd stays the caller's */
 /* Everything that used it must be gone; joined processes must have closed their end. Flushes. */

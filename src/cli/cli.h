@@ -52,7 +52,7 @@ char *find_profile(const char *name);
 char *find_driver(const char *name);
 char *find_self(void);
 
-/* "text", "json" or "none" -> a trace on that stream (one that only counts for none); NULL and a complaint. */
+/* "text", "json", "chrome" or "none" -> a trace on that stream (one that only counts for none); NULL and a complaint. */
 struct vfp_trace *open_trace(const char *kind, FILE *stream);
 
 /* Runs `lspci -v -F` on what `dump` printed to a stream and writes its output. 0 or -1 with a complaint. */

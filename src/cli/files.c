@@ -89,9 +89,11 @@ struct vfp_trace *open_trace(const char *kind, FILE *stream)
         return vfp_trace_text(stream);
     if (strcmp(kind, "json") == 0)
         return vfp_trace_json(stream);
+    if (strcmp(kind, "chrome") == 0)
+        return vfp_trace_chrome(stream);
     if (strcmp(kind, "none") == 0)
         return vfp_trace_count();
-    complain("--trace %s: one of text, json, none", kind);
+    complain("--trace %s: one of text, json, chrome, none", kind);
     return NULL;
 }
 

@@ -16,7 +16,7 @@ struct replay_arguments {
 
 static const struct argp_option options[] = {
     {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture (default: the Intel 82576)", 0},
-    {"trace", 't', "KIND", 0, "text, json or none (default none), on standard error", 0},
+    {"trace", 't', "KIND", 0, "text, json, chrome or none (default none), on standard error", 0},
     {0},
 };
 

@@ -22,7 +22,7 @@ static const struct argp_option options[] = {
     {"vf", 'V', "FILE", 0, "VF driver image; given several times, guests take them in turn (default: refnic_vf.so)", 0},
     {"keyword", 'k', "NAME=VALUE", 0, "a configuration keyword of the PF driver, as *SRIOV=1; several may be given", 0},
     {"keywords", 'K', "FILE", 0, "keywords from a file, one NAME=VALUE a line", 0},
-    {"trace", 't', "KIND", 0, "text, json or none (default text)", 0},
+    {"trace", 't', "KIND", 0, "text, json, chrome or none (default text)", 0},
     {0},
 };
 
@@ -276,8 +276,9 @@ static bool report(struct run *run, const char *lspci, FILE *out)
 
 static int run_all(struct run *run, const char *profile, const char *pf, const char *vf)
 {
-    /* JSON owns standard output; what is for a person then goes to standard error. */
-    FILE *out = strcmp(run->arguments->trace, "json") == 0 ? stderr : stdout;
+    /* What a program reads has standard output to itself; what is for a person then goes to standard error. */
+    bool is_data = strcmp(run->arguments->trace, "json") == 0 || strcmp(run->arguments->trace, "chrome") == 0;
+    FILE *out = is_data ? stderr : stdout;
     char *lspci = NULL;
     int result = start_host(run, profile, pf);
     if (!result)

@@ -29,7 +29,7 @@ static const struct argp_option options[] = {
     {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture of a PF and one VF (default: the Intel 82576)", 0},
     {"vfs", 'n', "N", 0, "virtual functions to enable (default 4, or all if the card has fewer)", 0},
     {"pf", 'P', "FILE", 0, "PF driver image (default: refnic_pf.so)", 0},
-    {"trace", 't', "KIND", 0, "text, json or none: the way of each access, on standard error (default none)", 0},
+    {"trace", 't', "KIND", 0, "text, json, chrome or none: the way of each access, on standard error (default none)", 0},
     {NULL, 's', "SLOT", 0, "the VF: bb:dd.f as `vfplane dump` prints it, or its number (default 0)", 0},
     {NULL, 'D', NULL, 0, "dry: read, and say what would be written", 0},
     {"dumpregs", 'l', NULL, 0, "list the names of registers and end", 0},

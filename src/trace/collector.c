@@ -89,6 +89,8 @@ static void take(struct trace_sink *sink, const struct trace_record *record)
         keep_record(trace, record);
     else if (trace->output == TRACE_JSON)
         trace_json_print(record, trace->stream);
+    else if (trace->output == TRACE_CHROME)
+        trace_chrome_print(trace->chrome, record);
     pthread_mutex_unlock(&trace->lock);
 }
 
@@ -116,6 +118,16 @@ struct vfp_trace *vfp_trace_json(FILE *stream)
     return create(TRACE_JSON, stream, -1);
 }
 
+struct vfp_trace *vfp_trace_chrome(FILE *stream)
+{
+    struct vfp_trace *trace = create(TRACE_CHROME, stream, -1);
+    if (trace && !(trace->chrome = trace_chrome_begin(stream))) {
+        vfp_trace_destroy(trace);
+        return NULL;
+    }
+    return trace;
+}
+
 struct vfp_trace *vfp_trace_count(void)
 {
     return create(TRACE_COUNT, NULL, -1);
@@ -137,7 +149,7 @@ void vfp_trace_flush(struct vfp_trace *trace)
     if (trace->output == TRACE_TEXT)
         trace_tree_print(trace->records, trace->record_count, trace->stream);
     trace->record_count = 0;
-    if (trace->lost && trace->stream)
+    if (trace->lost && trace->output == TRACE_TEXT)
         fprintf(trace->stream, "(some of the trace was lost: out of memory)\n");
     trace->lost = false;
     if (trace->stream)
@@ -230,6 +242,7 @@ void vfp_trace_destroy(struct vfp_trace *trace)
     if (!trace)
         return;
     vfp_trace_drain(trace);
+    trace_chrome_end(trace->chrome);
     vfp_trace_flush(trace);
     for (unsigned i = 0; i < trace->names.count; i++)
         free(trace->names.text[i]);

@@ -11,7 +11,7 @@
 
 #include "trace/trace.h"
 
-enum trace_output { TRACE_TEXT, TRACE_JSON, TRACE_COUNT, TRACE_FORWARD };
+enum trace_output { TRACE_TEXT, TRACE_JSON, TRACE_CHROME, TRACE_COUNT, TRACE_FORWARD };
 
 /* Text that occurs in many records, kept once. */
 struct trace_names {
@@ -45,12 +45,17 @@ struct vfp_trace {
     size_t event_count, event_capacity;
     struct trace_names names;
     struct trace_join *joins;
-    bool lost; /* a record could not be kept for lack of memory */
+    struct trace_chrome *chrome; /* TRACE_CHROME */
+    bool lost;                   /* a record could not be kept for lack of memory */
 };
 
 /* Prints the records as trees, oldest root first. */
 void trace_tree_print(const struct trace_record *records, size_t count, FILE *stream);
 void trace_json_print(const struct trace_record *record, FILE *stream);
+/* The records as one JSON array of trace events, what Perfetto and chrome://tracing open. NULL: no memory. */
+struct trace_chrome *trace_chrome_begin(FILE *stream);
+void trace_chrome_print(struct trace_chrome *chrome, const struct trace_record *record);
+void trace_chrome_end(struct trace_chrome *chrome); /* closes the array; NULL is nothing */
 /* Index of the text, adding it; 0 is "". When full or without memory, 0. */
 unsigned trace_name(struct trace_names *names, const char *text);
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TRACE_COUNTER_BITS 48u
 
@@ -25,6 +26,7 @@ struct trace {
 
 _Thread_local struct trace *trace_current __attribute__((tls_model("initial-exec")));
 static _Thread_local uint64_t innermost __attribute__((tls_model("initial-exec")));
+static _Thread_local uint32_t this_thread; /* 0: not asked yet */
 
 uint64_t trace_now_ns(void)
 {
@@ -95,6 +97,9 @@ static void record_begin(struct trace *trace, struct trace_record *record, enum 
     record->parent = innermost;
     record->start_ns = trace_now_ns();
     record->kind = kind;
+    if (!this_thread)
+        this_thread = (uint32_t)gettid();
+    record->thread = this_thread;
     copy_text(record->partition, sizeof(record->partition), trace->partition);
     copy_text(record->room, sizeof(record->room), room);
 }

@@ -31,7 +31,8 @@ struct trace_record {
     uint64_t link_in;  /* key of the span in another partition that this one continues, 0 = none */
     uint64_t start_ns; /* CLOCK_MONOTONIC */
     uint64_t end_ns;
-    uint32_t kind; /* enum trace_kind */
+    uint32_t kind;   /* enum trace_kind */
+    uint32_t thread; /* of the partition's process: spans of one nest */
     char partition[16];
     char room[12];
     char door[60];

@@ -246,6 +246,19 @@ def a_log_that_is_none_is_named():
 
 
 @case
+def a_chrome_trace_is_one_json_array_on_standard_output():
+    result = vfplane("run", "--trace", "chrome")
+    assert result.returncode == 0, result.stderr[-3000:]
+    events = json.loads(result.stdout)
+    processes = {event["args"]["name"] for event in events if event["ph"] == "M"}
+    assert processes == {"host", "guest 1", "guest 2"}, processes
+    starts = {event["id"] for event in events if event["ph"] == "s"}
+    ends = {event["id"] for event in events if event["ph"] == "f"}
+    assert len(ends) > 10 and ends <= starts, ends - starts
+    assert "everything did what it should" in result.stderr
+
+
+@case
 def unknown_words_are_refused():
     assert vfplane("nonsense").returncode == 2
     assert vfplane().returncode == 2

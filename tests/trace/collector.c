@@ -198,12 +198,77 @@ static void the_summary_counts_refusals_by_rule(void **state)
     output_close(&output);
 }
 
+static unsigned count_phase(const json_t *events, const char *phase)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < json_array_size(events); i++)
+        count += strcmp(json_string_value(json_object_get(json_array_get(events, i), "ph")), phase) == 0;
+    return count;
+}
+
+static const json_t *event_named(const json_t *events, const char *phase, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *event = json_array_get(events, i);
+        if (strcmp(json_string_value(json_object_get(event, "ph")), phase) == 0 &&
+            strcmp(json_string_value(json_object_get(event, "name")), name) == 0)
+            return event;
+    }
+    fail_msg("no event %s %s", phase, name);
+    return NULL;
+}
+
+static void chrome_is_one_array_with_an_arrow_between_partitions(void **state)
+{
+    (void)state;
+    struct output output;
+    output_open(&output);
+    struct vfp_trace *collector = vfp_trace_chrome(output.stream);
+    struct trace *host = trace_create(vfp_trace_sink(collector), 0, "host");
+    struct trace *guest = trace_create(vfp_trace_sink(collector), 1, "guest 1");
+    one_request(guest, host, 77, true);
+    trace_destroy(guest);
+    trace_destroy(host);
+    vfp_trace_destroy(collector);
+    fflush(output.stream);
+    json_error_t error;
+    json_t *events = json_loads(output.text, 0, &error);
+    assert_true(json_is_array(events));
+    assert_int_equal(count_phase(events, "X"), 3);
+    assert_int_equal(count_phase(events, "i"), 1);
+    assert_int_equal(count_phase(events, "M"), 2);
+    const json_t *from = event_named(events, "s", "request"), *to = event_named(events, "f", "request");
+    assert_string_equal(json_string_value(json_object_get(from, "id")), "77");
+    assert_string_equal(json_string_value(json_object_get(to, "id")), "77");
+    assert_int_equal(json_integer_value(json_object_get(from, "pid")), 1);
+    assert_int_equal(json_integer_value(json_object_get(to, "pid")), 0);
+    const json_t *outer = event_named(events, "X", "NdisMSetBusData");
+    assert_true(json_real_value(json_object_get(outer, "dur")) >= 0);
+    assert_int_equal(json_integer_value(json_object_get(outer, "tid")), gettid());
+    assert_string_equal(json_string_value(json_object_get(json_object_get(outer, "args"), "result")), "2");
+    json_decref(events);
+    output_close(&output);
+}
+
+static void chrome_without_a_record_is_an_empty_array(void **state)
+{
+    (void)state;
+    struct output output;
+    output_open(&output);
+    vfp_trace_destroy(vfp_trace_chrome(output.stream));
+    fflush(output.stream);
+    assert_string_equal(output.text, "[]\n");
+    output_close(&output);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_one_tree_across_partitions),
         cmocka_unit_test(requests_alike_are_one_line_each_but_never_hide_a_note),
         cmocka_unit_test(json_is_one_object_a_record),
+        cmocka_unit_test(chrome_is_one_array_with_an_arrow_between_partitions),
+        cmocka_unit_test(chrome_without_a_record_is_an_empty_array),
         cmocka_unit_test(doors_are_counted_by_partition_result_and_time),
         cmocka_unit_test(a_guest_may_write_anything_into_its_pipe),
         cmocka_unit_test(the_summary_counts_refusals_by_rule),
