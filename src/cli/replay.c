@@ -15,7 +15,8 @@ struct replay_arguments {
 };
 
 static const struct argp_option options[] = {
-    {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture (default: the Intel 82576)", 0},
+    {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture (default: the one of the captures in tests/data)",
+     0},
     {"trace", 't', "KIND", 0, "text, json, chrome or none (default none), on standard error", 0},
     {0},
 };
@@ -104,7 +105,7 @@ int replay_main(int argc, char **argv)
     };
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return EXIT_CANNOT;
-    char *profile = arguments.profile ? strdup(arguments.profile) : find_profile("intel-82576.lspci");
+    char *profile = arguments.profile ? strdup(arguments.profile) : find_profile("linux-guest.lspci");
     char *driver = find_driver("refnic_pf.so");
     int result = profile && driver ? replay(&arguments, profile, driver) : EXIT_CANNOT;
     free(profile);

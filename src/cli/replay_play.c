@@ -13,8 +13,10 @@
 #define COMMAND_MEMORY     0x0002u
 #define COMMAND_BUS_MASTER 0x0004u
 #define STATUS_CAPABILITY  0x0010u
+#define INITIATE_FLR       0x8000u
 #define BAR_64             0x4u
 #define BARS               6u
+#define SPACE              4096u
 
 /* What a correct VF must answer now, kept from what was written. */
 struct model {
@@ -23,6 +25,8 @@ struct model {
     uint32_t bar_type[BARS];
     uint32_t bar[BARS]; /* as written */
     bool bar_written[BARS];
+    uint8_t seen[SPACE]; /* what a read gave, until the dword is written */
+    bool known[SPACE];
 };
 
 struct verdict {
@@ -107,9 +111,24 @@ static struct verdict judge_identity(struct model *model, const struct access *a
     return (struct verdict){false, access->value == got ? NULL : "identity of another card"};
 }
 
+/* Nothing on this way changes a register behind the guest's back. */
+static bool differs_from_last(struct model *model, const struct access *access, uint32_t got)
+{
+    bool differs = false;
+    for (unsigned i = 0; i < access->size; i++) {
+        uint8_t byte = (uint8_t)(got >> 8 * i);
+        uint32_t at = access->offset + i;
+        differs |= model->known[at] && model->seen[at] != byte;
+        model->seen[at] = byte;
+        model->known[at] = true;
+    }
+    return differs;
+}
+
 static struct verdict judge_other(struct model *model, const struct access *access, uint32_t got)
 {
-    (void)model;
+    if (differs_from_last(model, access, got))
+        return (struct verdict){true, "another value than the last read, and nothing was written between"};
     if (got == lane(access, UINT32_MAX) && access->size == 4)
         return (struct verdict){true, "all ones: nothing answered"};
     return (struct verdict){false, access->value == got ? NULL : "capabilities of another card"};
@@ -135,6 +154,8 @@ static struct verdict judge(struct model *model, const struct access *access, ui
 
 static void note_write(struct model *model, const struct access *access)
 {
+    bool flr = access->value << access->offset % 4 * 8 & INITIATE_FLR; /* or it may have been that */
+    memset(model->known + (flr ? 0 : access->offset / 4 * 4), 0, flr ? SPACE : 4);
     if (covers(access, 0x04))
         model->command = access->value & (COMMAND_MEMORY | COMMAND_BUS_MASTER);
     /* A host ignores BAR writes while Memory Enable is set (vpci-wire.md 2.3). */

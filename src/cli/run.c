@@ -195,7 +195,8 @@ static void stop_guest(struct run_guest *guest)
 
 static void stop_guests(struct run *run)
 {
-    vfp_trace_heading(run->trace, "The end: the guests give their VFs back, the host stops");
+    if (run->adapter)
+        vfp_trace_heading(run->trace, "The end: the guests give their VFs back, the host stops");
     for (unsigned i = 0; i < run->guest_count; i++)
         stop_guest(&run->guests[i]);
 }

@@ -225,6 +225,25 @@ def replay_of_both_captures_is_right():
 
 
 @case
+def replay_over_the_captures_own_card_differs_in_intx_disable_alone():
+    for capture, intx in zip(CAPTURES, (1, 2)):
+        out = vfplane("replay", capture).stdout
+        differ = [line for line in out.splitlines() if re.match(r" +\d+ differ: ", line)]
+        assert len(differ) == 1 and differ[0].lstrip().startswith(f"{intx} differ: I/O Space and INTx Disable"), differ
+        reads = int(re.search(r"(\d+) reads", out)[1])
+        assert f"{reads - intx} answered as in the capture" in out, out[-500:]
+
+
+@case
+def replay_over_another_card_is_right_too():
+    for card in ("intel-82576.lspci", "nvme-qemu.lspci"):
+        for capture in CAPTURES:
+            result = vfplane("replay", "--profile", os.path.join(BUILD, "profiles", card), capture)
+            assert result.returncode == 0 and re.search(r"^ +0 wrong$", result.stdout, re.M), result.stdout[-500:]
+            assert "capabilities of another card" in result.stdout
+
+
+@case
 def replay_says_why_intx_disable_differs():
     out = vfplane("replay", CAPTURES[0]).stdout
     assert re.search(r"rd \+004/2 -> 0000  capture 0400  .*INTx Disable.*read-only", out), out[:2000]

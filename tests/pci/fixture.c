@@ -40,11 +40,21 @@ static void take_line(struct function_page *page, const char *line)
             page->space[offset + i] = b[i];
 }
 
-void page_load(struct capture_page *page, enum card card)
+static char *card_text(enum card card)
 {
     static const char *const files[] = {"intel-82576.lspci", "nvme-qemu.lspci"};
     size_t length;
-    char *text = file_text("PCI_PROFILES", files[card], &length);
+    if (card != CARD_SYNTHETIC)
+        return file_text("PCI_PROFILES", files[card], &length);
+    char *text = malloc(TEXT_MAX);
+    assert_non_null(text);
+    assert_in_range(pci_profile_synth(8, text, TEXT_MAX), 1, TEXT_MAX - 1);
+    return text;
+}
+
+void page_load(struct capture_page *page, enum card card)
+{
+    char *text = card_text(card);
     *page = (struct capture_page){0};
     struct function_page *now = NULL;
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
@@ -57,8 +67,8 @@ void page_load(struct capture_page *page, enum card card)
         }
     }
     free(text);
-    static const char *const sizes[][2][PCI_BAR_COUNT] = {{{"128K", "128K", "32", "16K"}, {"16K", NULL, NULL, "16K"}},
-                                                          {{"16K"}, {"16K"}}};
+    static const char *const sizes[][2][PCI_BAR_COUNT] = {
+        {{"128K", "128K", "32", "16K"}, {"16K", NULL, NULL, "16K"}}, {{"16K"}, {"16K"}}, {{"16K"}, {"16K"}}};
     memcpy(page->pf.size, sizes[card][0], sizeof page->pf.size);
     memcpy(page->vf.size, sizes[card][1], sizeof page->vf.size);
 }

@@ -21,9 +21,9 @@ struct capture_page {
     bool no_vf;
 };
 
-enum card { CARD_82576, CARD_NVME };
+enum card { CARD_82576, CARD_NVME, CARD_SYNTHETIC };
 
-/* Both functions of a card as in profiles/. */
+/* Both functions of a card as in profiles/, or of the synthetic one with 8 VFs. */
 void page_load(struct capture_page *page, enum card card);
 /* A file of profiles/ or tests/data as text; free() it. */
 char *file_text(const char *variable, const char *name, size_t *length);
@@ -43,7 +43,8 @@ void assert_refused(const char *text, size_t length, const char *part_of_message
 
 uint32_t get(struct pci_device *device, int function, uint32_t offset, uint32_t length);
 void set(struct pci_device *device, int function, uint32_t offset, uint32_t length, uint32_t value);
-#define SRIOV_82576 0x160u
-#define SRIOV_NVME  0x120u
+#define SRIOV_82576     0x160u
+#define SRIOV_NVME      0x120u
+#define SRIOV_SYNTHETIC 0x160u
 
 #endif

@@ -99,6 +99,7 @@ static void add_power(struct oracle *oracle, const struct capture_page *page, ui
     oracle->reset[base + 0x04] = page->vf.space[base + 0x04] & 0x08;
     add_bits(oracle, base, bits, 1);
     oracle->power = base + 0x04;
+    oracle->states = 0x9 | (page->vf.space[base + 0x03] & 0x06); /* D0, D3hot, what it says of D1 and D2 */
 }
 
 /* Status only: masks, severities and ECRC enables are the PF's, the log is empty. */
@@ -114,6 +115,62 @@ static void add_aer(struct oracle *oracle, const struct capture_page *page, uint
     add_bits(oracle, base, bits, 6);
 }
 
+/* 64 bits wide, with masks, all 32 messages. */
+static void add_msi(struct oracle *oracle, const struct capture_page *page, uint32_t base)
+{
+    static const struct oracle_bits bits[] = {
+        {0x02, 0x71, 0, 0}, {0x04, 0xfc, 0, 0}, {0x05, 0xff, 0, 0}, {0x06, 0xff, 0, 0}, {0x07, 0xff, 0, 0},
+        {0x08, 0xff, 0, 0}, {0x09, 0xff, 0, 0}, {0x0a, 0xff, 0, 0}, {0x0b, 0xff, 0, 0}, {0x0c, 0xff, 0, 0},
+        {0x0d, 0xff, 0, 0}, {0x10, 0xff, 0, 0}, {0x11, 0xff, 0, 0}, {0x12, 0xff, 0, 0}, {0x13, 0xff, 0, 0},
+    };
+    copy_vf(oracle, page, base, 4);
+    oracle->reset[base + 0x02] &= 0x8e;
+    oracle->reset[base + 0x03] &= 0x03;
+    add_bits(oracle, base, bits, sizeof bits / sizeof *bits);
+}
+
+/* Control has the bits that the capability register has. */
+static void add_acs(struct oracle *oracle, const struct capture_page *page, uint32_t base)
+{
+    copy_vf(oracle, page, base, 6);
+    oracle->writable[base + 0x06] = page->vf.space[base + 0x04] & 0x7f;
+}
+
+/* No steering tags in the capability. */
+static void add_tph(struct oracle *oracle, const struct capture_page *page, uint32_t base)
+{
+    static const struct oracle_bits bits[] = {{0x08, 0x07, 0, 0}, {0x09, 0x03, 0, 0}};
+    copy_vf(oracle, page, base, 8);
+    add_bits(oracle, base, bits, 2);
+}
+
+/* The PF's queue depth and translation unit. */
+static void add_ats(struct oracle *oracle, const struct capture_page *page, uint32_t base)
+{
+    static const struct oracle_bits bits[] = {{0x07, 0x80, 0, 0}};
+    copy_vf(oracle, page, base, 5);
+    oracle->reset[base + 0x04] &= 0x60;
+    add_bits(oracle, base, bits, 1);
+}
+
+static void add_synthetic(struct oracle *oracle, const struct capture_page *page)
+{
+    add_power(oracle, page, 0x40);
+    add_msi(oracle, page, 0x50);
+    add_msix(oracle, page, 0x70);
+    add_express(oracle, page, 0x90);
+    copy_vf(oracle, page, 0xd0, 16); /* vendor-specific */
+    add_aer(oracle, page, 0x100);
+    copy_vf(oracle, page, 0x140, 6); /* ARI */
+    add_ats(oracle, page, 0x150);
+    copy_vf(oracle, page, 0x1a0, 4); /* serial number: the PF's */
+    memcpy(oracle->reset + 0x1a4, page->pf.space + 0x1a4, 8);
+    add_acs(oracle, page, 0x1b0);
+    add_tph(oracle, page, 0x1d0);
+    copy_vf(oracle, page, 0x220, 16); /* vendor-specific */
+    copy_vf(oracle, page, 0x240, 16); /* designated vendor-specific */
+}
+
 void oracle_init(struct oracle *oracle, enum card card)
 {
     struct capture_page page;
@@ -125,6 +182,8 @@ void oracle_init(struct oracle *oracle, enum card card)
         add_express(oracle, &page, 0xa0);
         add_aer(oracle, &page, 0x100);
         copy_vf(oracle, &page, 0x150, 6); /* ARI: header and capability */
+    } else if (card == CARD_SYNTHETIC) {
+        add_synthetic(oracle, &page);
     } else {
         add_msix(oracle, &page, 0x40);
         add_power(oracle, &page, 0x60);
@@ -141,24 +200,31 @@ static void reset(struct oracle *oracle)
 {
     for (uint32_t i = 0; i < PCI_CONFIG_SIZE; i++)
         oracle->value[i] = (oracle->reset[i] & ~oracle->sticky[i]) | (oracle->value[i] & oracle->sticky[i]);
-    oracle->resets++;
+}
+
+/* Out of D3hot into D0, without No_Soft_Reset. */
+static bool wakes(const struct oracle *oracle, uint8_t before)
+{
+    uint8_t after = oracle->value[oracle->power];
+    return oracle->power && (before & 3) == 3 && (after & 3) == 0 && !(after & 8);
 }
 
 uint32_t oracle_write(struct oracle *oracle, uint32_t offset, const uint8_t *bytes, uint32_t length)
 {
     bool flr = false;
+    uint8_t power = oracle->value[oracle->power];
     if (length == 0 || (uint64_t)offset + length > PCI_CONFIG_SIZE)
         return 0;
     for (uint32_t i = 0; i < length; i++) {
         uint32_t at = offset + i;
         uint8_t old = oracle->value[at], taken = oracle->writable[at];
-        /* D1 and D2 are not supported by either card's VF. */
-        if (at == oracle->power && at != 0 && ((bytes[i] & 3) == 1 || (bytes[i] & 3) == 2))
+        if (at == oracle->power && at != 0 && !(oracle->states >> (bytes[i] & 3) & 1))
             taken &= (uint8_t)~3;
         oracle->value[at] = ((old & ~taken) | (bytes[i] & taken)) & ~(bytes[i] & oracle->clears[at]);
         flr |= at == oracle->flr && bytes[i] & 0x80;
     }
-    if (flr)
+    if (flr || wakes(oracle, power))
         reset(oracle);
+    oracle->resets += flr;
     return length;
 }

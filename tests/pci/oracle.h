@@ -14,6 +14,7 @@ struct oracle {
     uint32_t status[16], status_count; /* dwords that have bits to clear */
     uint32_t flr;                      /* the byte whose bit 7 is Initiate FLR */
     uint32_t power;                    /* the byte with PowerState, 0 = no such capability */
+    unsigned states;                   /* 1 << D state that it takes */
     unsigned resets;
 };
 
