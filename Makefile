@@ -43,9 +43,10 @@ sanitize:
 tsan:
 	@$(MAKE) --no-print-directory test SANITIZE=thread
 
-bench: all
+bench:
+	@tools/install-packages.sh $(sections) bench
+	@tools/build.sh $(BUILD) $(setup)
 	@$(BUILD)/bench/bench $(ARGS)
-	@$(BUILD)/bench/bench_registers
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
@@ -62,7 +63,7 @@ help:
 	@echo 'make test       every test; the last line counts them              TESTS="--suite pci"'
 	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
 	@echo 'make tsan       the tests under ThreadSanitizer'
-	@echo 'make bench      what a request costs, beside what it must cost'
+	@echo 'make bench      what requests cost, each beside its floor and aim    ARGS=--json'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make clean      removes the build directories'
 	@echo 'CC=clang        with any of them: the other compiler, in its own build directory'

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * The floors. On one processor: what a checked, masked register write must do at least, alone, behind an interface
- * pointer, and behind an adapter that takes one request at a time. Between two processes: a question and its answer by
- * spinning on shared memory, by futex, and by socket.
+ * pointer, and behind an adapter that takes one request at a time. Between two processes: pair.c.
  */
 #include "bench.h"
 
-#include <linux/futex.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <time.h>
 
-#define DWORDS 1024u
-
-/* ---- one processor ---------------------------------------------------------------------------------------------- */
+#define DWORDS   1024u
+#define REGISTER 0x54u
 
 struct registers {
     _Atomic uint32_t value[DWORDS];
     uint32_t writable[DWORDS];
+    volatile uint32_t offset; /* so that the compiler does not know it */
     atomic_flag claimed;
     uint32_t (*write)(struct registers *registers, const void *buffer, uint32_t offset, uint32_t length);
 };
@@ -49,200 +41,99 @@ __attribute__((noinline)) static uint32_t store_buffer(struct registers *registe
     return store(registers, offset, value);
 }
 
+static struct registers registers = {
+    .claimed = ATOMIC_FLAG_INIT,
+    .write = store_buffer,
+    .offset = REGISTER,
+    .writable[REGISTER / 4] = 0xfffffffc,
+};
+
+static void run_clock(void *context, uint64_t count)
+{
+    (void)context;
+    for (uint64_t i = 0; i < count; i++) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+}
+
 static void run_store(void *context, uint64_t count)
 {
+    uint32_t offset = registers.offset;
     for (uint64_t i = 0; i < count; i++)
-        store(context, 4, (uint32_t)i);
+        store(context, offset, (uint32_t)i);
 }
 
 static void run_call(void *context, uint64_t count)
 {
-    struct registers *registers = context;
+    uint32_t offset = registers.offset;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t value = (uint32_t)i;
-        registers->write(registers, &value, 4, sizeof(value));
+        registers.write(context, &value, offset, sizeof(value));
     }
 }
 
 static void run_claim(void *context, uint64_t count)
 {
-    struct registers *registers = context;
+    struct registers *claimed = context;
+    uint32_t offset = registers.offset;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t value = (uint32_t)i;
-        while (atomic_flag_test_and_set_explicit(&registers->claimed, memory_order_acquire))
+        while (atomic_flag_test_and_set_explicit(&claimed->claimed, memory_order_acquire))
             ;
-        registers->write(registers, &value, 4, sizeof(value));
-        atomic_flag_clear_explicit(&registers->claimed, memory_order_release);
+        claimed->write(claimed, &value, offset, sizeof(value));
+        atomic_flag_clear_explicit(&claimed->claimed, memory_order_release);
     }
 }
 
-/* ---- two processes ---------------------------------------------------------------------------------------------- */
-
-#define STOP UINT32_MAX
-
-/* Question and answer on a cache line each. */
-struct shared {
-    _Alignas(64) _Atomic uint32_t question;
-    _Alignas(64) _Atomic uint32_t answer;
-};
-
-struct pair {
-    struct shared *shared;
-    int socket[2];
-    uint32_t sequence;
-    pid_t partner;
-};
-
-static void pause_a_moment(void)
+struct bench_op bench_floor_store(void)
 {
-#ifdef __x86_64__
-    __builtin_ia32_pause();
-#endif
+    return (struct bench_op){.run = run_store, .context = &registers};
 }
 
-static uint32_t spin_until_not(_Atomic uint32_t *word, uint32_t old)
+struct bench_op bench_floor_claim(void)
 {
-    uint32_t now;
-    while ((now = atomic_load_explicit(word, memory_order_acquire)) == old)
-        pause_a_moment();
-    return now;
+    return (struct bench_op){.run = run_claim, .context = &registers};
 }
 
-static void answer_spinning(struct pair *pair)
+/* The first time, or the time again. */
+static void measure(struct bench_table *table, enum bench_row_id row, const struct bench_op *op, unsigned processors)
 {
-    for (uint32_t seen = 0; seen != STOP;) {
-        seen = spin_until_not(&pair->shared->question, seen);
-        atomic_store_explicit(&pair->shared->answer, seen, memory_order_release);
-    }
-}
-
-static void run_spin(void *context, uint64_t count)
-{
-    struct pair *pair = context;
-    while (count-- > 0) {
-        uint32_t before = pair->sequence++;
-        atomic_store_explicit(&pair->shared->question, pair->sequence, memory_order_release);
-        spin_until_not(&pair->shared->answer, before);
-    }
-}
-
-static void futex_set(_Atomic uint32_t *word, uint32_t value)
-{
-    atomic_store(word, value);
-    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
-
-static uint32_t futex_until_not(_Atomic uint32_t *word, uint32_t old)
-{
-    uint32_t now;
-    while ((now = atomic_load(word)) == old)
-        syscall(SYS_futex, word, FUTEX_WAIT, old, NULL, NULL, 0);
-    return now;
-}
-
-static void answer_futex(struct pair *pair)
-{
-    for (uint32_t seen = 0; seen != STOP;) {
-        seen = futex_until_not(&pair->shared->question, seen);
-        futex_set(&pair->shared->answer, seen);
-    }
-}
-
-static void run_futex(void *context, uint64_t count)
-{
-    struct pair *pair = context;
-    while (count-- > 0) {
-        uint32_t before = pair->sequence++;
-        futex_set(&pair->shared->question, pair->sequence);
-        futex_until_not(&pair->shared->answer, before);
-    }
-}
-
-static void answer_socket(struct pair *pair)
-{
-    uint32_t word;
-    while (recv(pair->socket[1], &word, sizeof(word), 0) == sizeof(word))
-        if (send(pair->socket[1], &word, sizeof(word), 0) != sizeof(word))
-            return;
-}
-
-static void run_socket(void *context, uint64_t count)
-{
-    struct pair *pair = context;
-    while (count-- > 0) {
-        uint32_t word = pair->sequence++;
-        if (send(pair->socket[0], &word, sizeof(word), 0) != sizeof(word) ||
-            recv(pair->socket[0], &word, sizeof(word), 0) != sizeof(word))
-            return;
-    }
+    struct bench_result first = table->row[row];
+    bench_duel(table, row, op, NULL, processors);
+    if (first.state != BENCH_MEASURED)
+        return;
+    first.again = table->row[row].median;
+    first.taken = table->row[row].taken > first.taken ? table->row[row].taken : first.taken;
+    table->row[row] = first;
 }
 
 static const struct {
-    const char *name;
-    void (*run)(void *context, uint64_t count);
-    void (*answer)(struct pair *pair);
+    enum bench_row_id row;
     unsigned processor; /* of the partner */
 } round_trips[] = {
-    {FLOOR_SPIN, run_spin, answer_spinning, 1},     {FLOOR_FUTEX, run_futex, answer_futex, 1},
-    {FLOOR_SOCKET, run_socket, answer_socket, 1},   {FLOOR_FUTEX_ONE, run_futex, answer_futex, 0},
-    {FLOOR_SOCKET_ONE, run_socket, answer_socket, 0},
+    {ROW_SPIN, 1},      {ROW_FUTEX, 1},       {ROW_EVENTFD, 1},    {ROW_SOCKET, 1},
+    {ROW_FUTEX_ONE, 0}, {ROW_EVENTFD_ONE, 0}, {ROW_SOCKET_ONE, 0},
 };
-
-/* Starts a partner, which ends when it is told to or this process ends. */
-static bool start(struct pair *pair, void (*answer)(struct pair *pair), unsigned processor)
-{
-    memset(pair->shared, 0, sizeof(*pair->shared));
-    pair->sequence = 0;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair->socket) != 0)
-        return false;
-    pair->partner = fork();
-    if (pair->partner == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pair->socket[0]);
-        bench_pin(processor);
-        answer(pair);
-        _exit(0);
-    }
-    close(pair->socket[1]);
-    return pair->partner > 0;
-}
-
-static void stop(struct pair *pair)
-{
-    if (pair->partner > 0) {
-        futex_set(&pair->shared->question, STOP);
-        close(pair->socket[0]);
-        waitpid(pair->partner, NULL, 0);
-    }
-}
-
-static void measure_round_trips(struct bench_table *table, struct pair *pair)
-{
-    for (unsigned i = 0; i < sizeof(round_trips) / sizeof(round_trips[0]); i++) {
-        const char *name = round_trips[i].name;
-        if (!start(pair, round_trips[i].answer, round_trips[i].processor)) {
-            bench_not_measured(table, name, NULL, "no second process");
-            continue;
-        }
-        bench_row(table, &(struct bench){name, NULL, round_trips[i].run, pair});
-        stop(pair);
-    }
-}
 
 void bench_floors(struct bench_table *table)
 {
-    static struct registers registers = {.claimed = ATOMIC_FLAG_INIT, .write = store_buffer};
-    registers.writable[1] = 0x0004;
-    bench_row(table, &(struct bench){FLOOR_STORE, NULL, run_store, &registers});
-    bench_row(table, &(struct bench){FLOOR_CALL, NULL, run_call, &registers});
-    bench_row(table, &(struct bench){FLOOR_CLAIM, NULL, run_claim, &registers});
-
-    struct pair pair = {0};
-    pair.shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (pair.shared == MAP_FAILED) {
-        bench_not_measured(table, FLOOR_SPIN, NULL, "no shared memory");
-        return;
+    measure(table, ROW_CLOCK, &(struct bench_op){.run = run_clock}, 1);
+    measure(table, ROW_STORE, &(struct bench_op){.run = run_store, .context = &registers}, 1);
+    measure(table, ROW_CALL, &(struct bench_op){.run = run_call, .context = &registers}, 1);
+    measure(table, ROW_CLAIM, &(struct bench_op){.run = run_claim, .context = &registers}, 1);
+    for (unsigned i = 0; i < sizeof(round_trips) / sizeof(round_trips[0]); i++) {
+        if (round_trips[i].processor && !bench_two_processors()) {
+            bench_skipped(table, round_trips[i].row, "there is one processor");
+            continue;
+        }
+        struct bench_pair *pair = bench_pair_start(round_trips[i].row, round_trips[i].processor);
+        if (!pair) {
+            bench_failed(table, round_trips[i].row, "no second process");
+            continue;
+        }
+        struct bench_op op = bench_pair_op(pair);
+        measure(table, round_trips[i].row, &op, round_trips[i].processor + 1);
+        bench_pair_stop(pair);
     }
-    measure_round_trips(table, &pair);
-    munmap(pair.shared, sizeof(struct shared));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A host as `vfplane run` makes it: the 82576, the reference PF driver, a switch. For the rows that need all of it.
+ * A host with the reference PF driver and a switch, for the rows that need all of it.
  */
 #ifndef VFPLANE_BENCH_HOST_H
 #define VFPLANE_BENCH_HOST_H
@@ -14,8 +14,12 @@ struct bench_host {
     char why[96]; /* it could not be opened */
 };
 
-/* One VF, allocated. False: `why` says what is missing; closed already. */
+/* As `vfplane run` makes it: the 82576; one VF is allocated. False: `why` says what is missing; closed already. */
 bool bench_host_open(struct bench_host *opened, enum vfp_contracts contracts);
+/* A synthetic card with that many VFs, for guests; none is allocated. One thread serves them all. */
+bool bench_host_open_many(struct bench_host *opened, unsigned vfs);
+/* Allocates a VF for the guest at the other end of the socket, which is closed when that fails. */
+bool bench_host_attach(struct bench_host *opened, int socket);
 void bench_host_close(struct bench_host *opened);
 
 #endif

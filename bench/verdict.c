@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a row's rounds say about its aim. No claim is made when others had the processors, when the floor did not stand
+ * still, or when the rounds themselves do not agree.
+ */
+#include "bench.h"
+
+static enum bench_verdict too_noisy(char *why, size_t size, const char *format, double a, double b)
+{
+    snprintf(why, size, format, a, b);
+    return BENCH_TOO_NOISY;
+}
+
+enum bench_verdict bench_judge(const struct bench_kind *kind, const struct bench_result *result, char *why, size_t size)
+{
+    *why = '\0';
+    if (result->state != BENCH_MEASURED || kind->limit == BENCH_NO_AIM)
+        return BENCH_NO_VERDICT;
+    if (result->taken > BENCH_TAKEN_MOST)
+        return too_noisy(why, size, "others had %.0f %% of the processors, more than %.0f %%", result->taken * 100,
+                         BENCH_TAKEN_MOST * 100);
+    if (result->floor_spread > BENCH_SPREAD_MOST)
+        return too_noisy(why, size, "its floor varied by %.0f %%, more than %.0f %%", result->floor_spread * 100,
+                         BENCH_SPREAD_MOST * 100);
+    if (kind->limit == BENCH_TIMES && result->ratio == 0)
+        return too_noisy(why, size, "measured without its floor%.0s%.0s", 0, 0);
+    if (result->high <= kind->most)
+        return BENCH_MET;
+    if (result->low > kind->most)
+        return BENCH_NOT_MET;
+    return too_noisy(why, size, "its rounds say %.3g to %.3g", result->low, result->high);
+}
