@@ -21,7 +21,10 @@ export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 
-.PHONY: all run test sanitize tsan bench install clean help
+KILLS ?= 10000
+SEED ?= 1
+
+.PHONY: all run test sanitize tsan killed bench install clean help
 .NOTPARALLEL:
 
 all:
@@ -43,6 +46,12 @@ sanitize:
 tsan:
 	@$(MAKE) --no-print-directory test SANITIZE=thread
 
+# Guests that die at random points of their lives; `make test` has a fixed slice of it.
+killed:
+	@tools/install-packages.sh $(sections)
+	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
+	@VFP_KILLS=$(KILLS) VFP_SEED=$(SEED) $(BUILD)/tests/vpci/vsp_killed
+
 bench:
 	@tools/install-packages.sh $(sections) bench
 	@tools/build.sh $(BUILD) $(setup)
@@ -63,6 +72,7 @@ help:
 	@echo 'make test       every test; the last line counts them              TESTS="--suite pci"'
 	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
 	@echo 'make tsan       the tests under ThreadSanitizer'
+	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'
 	@echo 'make bench      what requests cost, each beside its floor and aim    ARGS=--json'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make clean      removes the build directories'

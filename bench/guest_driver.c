@@ -7,8 +7,8 @@
 #include "guest_driver.h"
 
 #define COMMAND    0x04
-#define LINK_BLOCK 1
-#define STATISTICS 2
+#define LINK_BLOCK 32
+#define STATISTICS 1
 
 static NDIS_HANDLE driver_handle;
 

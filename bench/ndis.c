@@ -30,7 +30,7 @@ static void run_block(void *context, uint64_t count)
 {
     uint8_t link[32];
     for (uint64_t i = 0; i < count; i++)
-        vfp_vf_block_read(context, 1, link, sizeof(link));
+        vfp_vf_block_read(context, 32, link, sizeof(link));
 }
 
 /* What the IRQL rule costs a routine that drivers call. */

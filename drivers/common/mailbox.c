@@ -14,29 +14,35 @@ static const struct {
     {FIELD_OFFSET(struct refnic_control, rings), sizeof(USHORT)},
 };
 
-/* After its start a VF is asked once for statistics; an acknowledged command is taken back; a VF whose agent is gone is
- * asked nothing. Returns the blocks the VF must read again. */
+/* After its start a VF is asked once for statistics, if there is no other command for it; an acknowledged command is
+ * taken back, and so is one whose agent went away. Returns the blocks the VF must read again. */
 static ULONG64 next_command(struct nic_mailbox *mailbox)
 {
     struct refnic_control *control = &mailbox->control;
 
-    if (!(control->capabilities & REFNIC_AGENT_STATISTICS)) {
-        mailbox->asked = FALSE;
-        control->control = 0;
-        control->command = REFNIC_COMMAND_NONE;
-        return 0;
-    }
-    if (!mailbox->asked) {
-        mailbox->asked = TRUE;
-        control->control = REFNIC_AGENT_STATISTICS;
-        control->command = REFNIC_COMMAND_SNAPSHOT;
-        return REFNIC_MASK(REFNIC_BLOCK_CONTROL);
-    }
-    if (control->command_ack == control->command) {
+    const BOOLEAN has_agent = (control->capabilities & REFNIC_AGENT_STATISTICS) != 0;
+    const BOOLEAN came = has_agent && !mailbox->asked, left = !has_agent && mailbox->asked;
+
+    mailbox->asked = has_agent;
+    if (came && !control->control)
+        return nic_mailbox_command(mailbox, REFNIC_AGENT_STATISTICS, REFNIC_COMMAND_SNAPSHOT);
+    if (left || (has_agent && control->command_ack == control->command)) {
         control->control = 0;
         control->command = REFNIC_COMMAND_NONE;
     }
     return 0;
+}
+
+/* What is collected becomes the snapshot when it has all its pieces. A VF that has not said how many rings it has may
+ * be still writing. */
+static VOID complete_snapshot(struct nic_mailbox *mailbox)
+{
+    ULONG bytes = mailbox->control.rings * (ULONG)sizeof(struct refnic_ring_record);
+
+    if (!bytes || mailbox->collecting.pieces * REFNIC_PIECE_BYTES < bytes)
+        return;
+    mailbox->snapshot = mailbox->collecting;
+    mailbox->collecting.pieces = 0;
 }
 
 static NTSTATUS store_control(struct nic_mailbox *mailbox, const UCHAR *data, ULONG length, ULONG64 *invalid)
@@ -50,16 +56,9 @@ static NTSTATUS store_control(struct nic_mailbox *mailbox, const UCHAR *data, UL
     if (next.rings > REFNIC_MAX_RINGS)
         return STATUS_INVALID_PARAMETER;
     mailbox->control = next;
+    complete_snapshot(mailbox);
     *invalid = next_command(mailbox);
     return STATUS_SUCCESS;
-}
-
-/* Pieces that a snapshot of this VF has. */
-static USHORT pieces_of(const struct nic_mailbox *mailbox)
-{
-    ULONG bytes = (mailbox->control.rings ? mailbox->control.rings : 1) * (ULONG)sizeof(struct refnic_ring_record);
-
-    return (USHORT)((bytes + REFNIC_PIECE_BYTES - 1) / REFNIC_PIECE_BYTES);
 }
 
 /* Piece 0 begins a snapshot and drops one that was not finished; any other must continue the one begun. */
@@ -76,14 +75,12 @@ static NTSTATUS store_statistics(struct nic_mailbox *mailbox, const UCHAR *data,
         collecting->sequence = piece.sequence;
         collecting->pieces = 0;
     } else if (piece.index != collecting->pieces || piece.sequence != collecting->sequence ||
-               piece.index >= pieces_of(mailbox)) {
+               piece.index >= REFNIC_MAX_PIECES) {
         return STATUS_INVALID_PARAMETER;
     }
     RtlMoveMemory(collecting->data + piece.index * REFNIC_PIECE_BYTES, piece.data, REFNIC_PIECE_BYTES);
-    if (++collecting->pieces >= pieces_of(mailbox)) {
-        mailbox->snapshot = *collecting;
-        collecting->pieces = 0;
-    }
+    collecting->pieces++;
+    complete_snapshot(mailbox);
     return STATUS_SUCCESS;
 }
 
@@ -124,7 +121,7 @@ NTSTATUS nic_mailbox_read(const struct nic_mailbox *mailbox, ULONG block, UCHAR 
 {
     UCHAR image[REFNIC_BLOCK_MAX];
 
-    if (block >= REFNIC_BLOCKS || length > blocks[block].size)
+    if (block >= REFNIC_BLOCKS || !blocks[block].load || length > blocks[block].size)
         return STATUS_INVALID_PARAMETER;
     blocks[block].load(mailbox, image);
     RtlMoveMemory(data, image, length);
@@ -137,6 +134,13 @@ NTSTATUS nic_mailbox_write(struct nic_mailbox *mailbox, ULONG block, const UCHAR
     if (block >= REFNIC_BLOCKS || length > blocks[block].size || !blocks[block].store)
         return STATUS_INVALID_PARAMETER;
     return length ? blocks[block].store(mailbox, data, length, invalid) : STATUS_SUCCESS;
+}
+
+ULONG64 nic_mailbox_command(struct nic_mailbox *mailbox, ULONG control, USHORT command)
+{
+    mailbox->control.control = control;
+    mailbox->control.command = command;
+    return REFNIC_MASK(REFNIC_BLOCK_CONTROL);
 }
 
 VOID nic_mailbox_link(struct nic_mailbox *mailbox, const struct nic_link *link)

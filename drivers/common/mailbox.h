@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The PF's end of the backchannel: the three blocks of blocks.h, one set a VF. What a VF writes is a guest's data: it
+ * The PF's end of the backchannel: the blocks of blocks.h, one set a VF. What a VF writes is a guest's data: it
  * is taken field by field, checked, and stored whole or not at all.
  *
  * No locks here: a driver calls with its lock held. Any IRQL.
@@ -37,7 +37,10 @@ struct nic_mailbox {
 
 VOID nic_mailbox_open(struct nic_mailbox *mailbox, const UCHAR *mac, const struct nic_link *link); /* zeroed memory */
 VOID nic_mailbox_reset(struct nic_mailbox *mailbox); /* the VF's driver is gone; its link stays */
-VOID nic_mailbox_link(struct nic_mailbox *mailbox, const struct nic_link *link); /* block 1 is to be invalidated */
+VOID nic_mailbox_link(struct nic_mailbox *mailbox, const struct nic_link *link); /* its block is to be invalidated */
+
+/* Puts a command for the agents in `control` into block 0. Returns the blocks the VF must read again. */
+ULONG64 nic_mailbox_command(struct nic_mailbox *mailbox, ULONG control, USHORT command);
 
 /* The first `length` bytes of a block. STATUS_INVALID_PARAMETER: no such block, or longer than it. */
 NTSTATUS nic_mailbox_read(const struct nic_mailbox *mailbox, ULONG block, UCHAR *data, ULONG length);

@@ -113,6 +113,7 @@ SRIOV_WRITE_BLOCK gen_write_block;
 VOID gen_invalidate(struct gen_adapter *adapter, USHORT index, ULONG64 mask);
 NTSTATUS gen_wait_invalidation(struct gen_adapter *adapter, PIRP irp, PIO_STACK_LOCATION stack);
 NTSTATUS gen_set_link(struct gen_adapter *adapter, PIRP irp, PIO_STACK_LOCATION stack);
+NTSTATUS gen_command_vf(struct gen_adapter *adapter, PIRP irp, PIO_STACK_LOCATION stack);
 
 /* gen_mitigation.c */
 READ_WRITE_MITIGATED_REGISTER gen_mitigated_register;

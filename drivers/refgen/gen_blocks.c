@@ -161,3 +161,22 @@ NTSTATUS gen_set_link(struct gen_adapter *adapter, PIRP irp, PIO_STACK_LOCATION 
         gen_invalidate(adapter, SRIOV_INVALIDATE_BLOCK_ALL_VFS, REFNIC_MASK(REFNIC_BLOCK_LINK));
     return STATUS_SUCCESS;
 }
+
+NTSTATUS gen_command_vf(struct gen_adapter *adapter, PIRP irp, PIO_STACK_LOCATION stack)
+{
+    const REFGEN_VF_COMMAND command = *(REFGEN_VF_COMMAND *)irp->AssociatedIrp.SystemBuffer;
+    struct gen_vf *vf;
+    NTSTATUS status = gen_enter(adapter, command.VFId, irp, &vf);
+    ULONG64 invalid;
+    KIRQL irql;
+
+    UNREFERENCED_PARAMETER(stack);
+    if (status != STATUS_SUCCESS)
+        return status;
+    KeAcquireSpinLock(&adapter->lock, &irql);
+    invalid = nic_mailbox_command(&vf->mailbox, command.Control, command.Command);
+    KeReleaseSpinLock(&adapter->lock, irql);
+    gen_invalidate(adapter, command.VFId, invalid);
+    gen_leave(adapter);
+    return STATUS_SUCCESS;
+}

@@ -39,6 +39,7 @@ static const struct control {
      sizeof(SRIOV_MITIGATED_RANGE_UPDATE_OUTPUT), gen_wait_range_update},
     {IOCTL_SRIOV_PROXY_QUERY_LUID, GEN_USER, 0, sizeof(SRIOV_PROXY_QUERY_LUID_OUTPUT), query_luid},
     {IOCTL_REFGEN_SET_LINK, GEN_USER, sizeof(REFGEN_LINK), 0, gen_set_link},
+    {IOCTL_REFGEN_VF_COMMAND, GEN_USER, sizeof(REFGEN_VF_COMMAND), 0, gen_command_vf},
 };
 
 static const struct control *find(ULONG code)

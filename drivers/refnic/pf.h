@@ -109,6 +109,8 @@ NDIS_STATUS pf_vf_reset(struct pf_adapter *adapter, struct pf_vf *vf);
 
 /* pf_blocks.c */
 VOID pf_blocks_start(struct pf_adapter *adapter, struct pf_vf *vf, const UCHAR *mac);
+/* An administrator's command for the VF's agents. NDIS_STATUS_INVALID_PARAMETER: no such VF. */
+NDIS_STATUS pf_blocks_command(struct pf_adapter *adapter, NDIS_SRIOV_FUNCTION_ID id, ULONG control, USHORT command);
 VOID pf_blocks_reset(struct pf_adapter *adapter, struct pf_vf *vf); /* the VF's driver is gone */
 VOID pf_blocks_link_changed(struct pf_adapter *adapter);            /* tells every VF; at most DISPATCH_LEVEL */
 

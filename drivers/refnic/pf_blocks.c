@@ -48,6 +48,20 @@ NDIS_STATUS pf_write_block(PVOID context, struct nic_request *request)
     return nic_done(request, p.BufferOffset + p.Length, 0);
 }
 
+NDIS_STATUS pf_blocks_command(struct pf_adapter *adapter, NDIS_SRIOV_FUNCTION_ID id, ULONG control, USHORT command)
+{
+    struct pf_vf *vf = pf_vf_find(adapter, id);
+    ULONG64 invalid;
+
+    if (!vf)
+        return NDIS_STATUS_INVALID_PARAMETER;
+    NdisAcquireSpinLock(&adapter->port.lock);
+    invalid = nic_mailbox_command(&vf->mailbox, control, command);
+    NdisReleaseSpinLock(&adapter->port.lock);
+    NdisMInvalidateConfigBlock(adapter->port.handle, id, invalid);
+    return NDIS_STATUS_SUCCESS;
+}
+
 VOID pf_blocks_start(struct pf_adapter *adapter, struct pf_vf *vf, const UCHAR *mac)
 {
     const struct nic_link link = nic_get_link(&adapter->port);

@@ -4,6 +4,7 @@
  * nic_oid_run checks, then the handler (ndis.md 4.3). The hot ones stand first.
  */
 #include "pf.h"
+#include "refnic.h"
 
 /* FALSE: faster than the card. Unknown leaves it to the card, which takes the highest it can. */
 static BOOLEAN take_speed(ULONG64 wanted, ULONG64 *speed)
@@ -12,7 +13,7 @@ static BOOLEAN take_speed(ULONG64 wanted, ULONG64 *speed)
     return *speed <= NIC_MAX_SPEED;
 }
 
-/* Changing the link is an administrator's act; a speed of 0 takes it down. Every VF is told through its block 1. */
+/* Changing the link is an administrator's act; a speed of 0 takes it down. Every VF is told through its block. */
 static NDIS_STATUS set_link_parameters(PVOID context, struct nic_request *request)
 {
     struct pf_adapter *adapter = context;
@@ -29,6 +30,14 @@ static NDIS_STATUS set_link_parameters(PVOID context, struct nic_request *reques
     if (nic_set_link(&adapter->port, &link))
         pf_blocks_link_changed(adapter);
     return nic_done(request, NDIS_SIZEOF_LINK_PARAMETERS_REVISION_1, 0);
+}
+
+static NDIS_STATUS command_vf(PVOID context, struct nic_request *request)
+{
+    const REFNIC_VF_COMMAND command = *(const REFNIC_VF_COMMAND *)(PVOID)request->buffer;
+    NDIS_STATUS status = pf_blocks_command(context, command.VFId, command.Control, command.Command);
+
+    return status == NDIS_STATUS_SUCCESS ? nic_done(request, sizeof(command), 0) : status;
 }
 
 /* Structure, its least size, and the size to report when the buffer is shorter than what is needed. */
@@ -88,6 +97,8 @@ const struct nic_oid pf_oids[] = {
      INPUT(RECEIVE_FILTER_MOVE_FILTER_PARAMETERS), .handler = pf_move_filter},
     {OID_GEN_LINK_PARAMETERS, NIC_SET, 0, FIXED(LINK_PARAMETERS), INPUT(LINK_PARAMETERS),
      .handler = set_link_parameters},
+    {OID_REFNIC_VF_COMMAND, NIC_SET, 1, .input = sizeof(REFNIC_VF_COMMAND), .needed = sizeof(REFNIC_VF_COMMAND),
+     .handler = command_vf},
 };
 const ULONG pf_oid_count = RTL_NUMBER_OF(pf_oids);
 

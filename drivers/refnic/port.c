@@ -4,7 +4,6 @@
  */
 #include "port.h"
 
-#define NIC_TAG       'cinR' /* "Rnic" in a pool dump */
 #define NIC_MAX_OIDS  64
 #define NIC_MULTICAST 32
 

@@ -13,6 +13,7 @@
 #include "oid.h"
 
 #define NIC_MTU 1500
+#define NIC_TAG 'cinR' /* "Rnic" in a pool dump */
 
 /* First member of both adapters, so that an adapter's context is also its port's. */
 struct nic_port {

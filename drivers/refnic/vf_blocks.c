@@ -23,12 +23,26 @@ NDIS_STATUS vf_read_link(struct vf_adapter *adapter)
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS write_control(struct vf_adapter *adapter, struct refnic_control *control)
+/* By agent type - 1: what it does when it is addressed. */
+static VOID (*const agents[])(struct vf_adapter *adapter, USHORT command) = {
+    [REFNIC_BLOCK_STATISTICS - 1] = vf_statistics_command,
+};
+
+/* Each agent that is addressed; the format and the number of its rings are the statistics agent's to say. */
+static VOID address(struct vf_adapter *adapter, struct refnic_control *control)
 {
-    return NdisMWriteConfigBlock(adapter->port.handle, REFNIC_BLOCK_CONTROL, control, sizeof(*control));
+    ULONG i;
+
+    for (i = 0; i < RTL_NUMBER_OF(agents); i++)
+        if (control->control & REFNIC_AGENT(i + 1))
+            agents[i](adapter, control->command);
+    if (control->control & REFNIC_AGENT_STATISTICS) {
+        control->version = REFNIC_FORMAT_VERSION;
+        control->rings = adapter->rings;
+    }
 }
 
-/* vpci-wire.md 7.2 step 2. Agents we do not have: not acknowledged. The acknowledgement follows the data. */
+/* vpci-wire.md 7.2 step 2. */
 NDIS_STATUS vf_answer_control(struct vf_adapter *adapter)
 {
     struct refnic_control control;
@@ -36,38 +50,32 @@ NDIS_STATUS vf_answer_control(struct vf_adapter *adapter)
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    control.capabilities = REFNIC_AGENT_STATISTICS;
-    if (control.control & ~control.capabilities)
-        return NDIS_STATUS_SUCCESS;
-    control.version = REFNIC_FORMAT_VERSION;
-    control.rings = adapter->rings;
-    if ((control.control & REFNIC_AGENT_STATISTICS) && control.command == REFNIC_COMMAND_SNAPSHOT)
-        status = vf_write_snapshot(adapter);
+    if (adapter->agents) {
+        control.capabilities = adapter->agents;
+        if (control.control & ~control.capabilities)
+            return NDIS_STATUS_SUCCESS;
+        address(adapter, &control);
+        control.command_ack = control.command;
+    } else {
+        NdisZeroMemory(&control, sizeof(control));
+    }
+    return NdisMWriteConfigBlock(adapter->port.handle, REFNIC_BLOCK_CONTROL, &control, sizeof(control));
+}
+
+/* The control agent comes first and alone, and each agent that comes or goes has the control block read. */
+NDIS_STATUS vf_agents_come(struct vf_adapter *adapter)
+{
+    NDIS_STATUS status = vf_answer_control(adapter);
+
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    if (control.command == REFNIC_COMMAND_NONE || control.command == REFNIC_COMMAND_SNAPSHOT)
-        control.command_ack = control.command;
-    return write_control(adapter, &control);
+    adapter->agents = REFNIC_AGENT_STATISTICS;
+    return vf_answer_control(adapter);
 }
 
-/* The rings carry no traffic, so their records are zero; what travels is the form: one sequence, pieces in order. */
-NDIS_STATUS vf_write_snapshot(struct vf_adapter *adapter)
+VOID vf_agents_go(struct vf_adapter *adapter)
 {
-    const ULONG pieces =
-        (adapter->rings * (ULONG)sizeof(struct refnic_ring_record) + REFNIC_PIECE_BYTES - 1) / REFNIC_PIECE_BYTES;
-    struct refnic_statistics piece = {.sequence = adapter->sequence++};
-    NDIS_STATUS status = NDIS_STATUS_SUCCESS;
-
-    while (piece.index < pieces && status == NDIS_STATUS_SUCCESS) {
-        status = NdisMWriteConfigBlock(adapter->port.handle, REFNIC_BLOCK_STATISTICS, &piece, sizeof(piece));
-        piece.index++;
-    }
-    return status;
-}
-
-VOID vf_leave(struct vf_adapter *adapter)
-{
-    struct refnic_control control = {0};
-
-    (void)write_control(adapter, &control);
+    vf_statistics_command(adapter, REFNIC_COMMAND_NONE);
+    adapter->agents = 0;
+    (void)vf_answer_control(adapter);
 }

@@ -29,7 +29,7 @@ static NDIS_STATUS hardware_assist(struct vf_adapter *adapter)
     return NdisMSetMiniportAttributes(adapter->port.handle, (PNDIS_MINIPORT_ADAPTER_ATTRIBUTES)&attributes);
 }
 
-/* The address comes from the PF, so block 1 is read between the first attributes and the second. */
+/* The address comes from the PF, so its block is read between the first attributes and the second. */
 static NDIS_STATUS declare(struct vf_adapter *adapter)
 {
     NDIS_STATUS status = nic_register_attributes(&adapter->port, adapter);
@@ -53,7 +53,12 @@ static NDIS_STATUS start_adapter(struct vf_adapter *adapter)
         status = vf_start_hardware(adapter);
     if (status != NDIS_STATUS_SUCCESS)
         return NDIS_STATUS_FAILURE;
-    status = vf_answer_control(adapter);
+    status = vf_statistics_open(adapter);
+    if (status == NDIS_STATUS_SUCCESS) {
+        status = vf_agents_come(adapter);
+        if (status != NDIS_STATUS_SUCCESS)
+            vf_statistics_close(adapter);
+    }
     if (status != NDIS_STATUS_SUCCESS)
         vf_stop_hardware(adapter);
     return status;
@@ -92,21 +97,19 @@ static VOID vf_halt(NDIS_HANDLE context, NDIS_HALT_ACTION action)
 {
     struct vf_adapter *adapter = context;
 
-    if (action != NdisHaltDeviceSurpriseRemoved) {
-        vf_leave(adapter);
+    if (action != NdisHaltDeviceSurpriseRemoved)
+        vf_agents_go(adapter);
+    vf_statistics_close(adapter);
+    if (action != NdisHaltDeviceSurpriseRemoved)
         vf_stop_hardware(adapter);
-    }
     free_adapter(adapter);
 }
 
-/* The PF's numbers are fresh from the start. Without them the adapter still works, so a failure does not stop it. */
 static NDIS_STATUS vf_restart(NDIS_HANDLE context, PNDIS_MINIPORT_RESTART_PARAMETERS parameters)
 {
     struct vf_adapter *adapter = context;
 
     UNREFERENCED_PARAMETER(parameters);
-    if (vf_write_snapshot(adapter) != NDIS_STATUS_SUCCESS)
-        DbgPrint("refnic_vf: the PF took no statistics\n");
     nic_set_flags(&adapter->port, 0, NIC_RUNNING);
     return NDIS_STATUS_SUCCESS;
 }

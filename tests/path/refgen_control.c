@@ -216,23 +216,24 @@ static void a_link_change_is_one_invalidation_for_all_vfs(void **state)
     struct sent sent;
     SRIOV_INVALIDATE_BLOCK block;
     (void)state;
-    assert_int_equal(rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, 1, &link, sizeof(link)), STATUS_SUCCESS);
+    assert_int_equal(rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, REFNIC_BLOCK_LINK, &link, sizeof(link)),
+                     STATUS_SUCCESS);
     assert_int_equal(link.transmit_speed, 1000000000);
     assert_int_equal(link.generation, 1);
     wait_invalidation(&sent);
     assert_int_equal(set_link(1, 10000000000ull), STATUS_SUCCESS);
     block = invalidated(&sent);
     assert_int_equal(block.VfIndex, SRIOV_INVALIDATE_BLOCK_ALL_VFS);
-    assert_int_equal(block.BlockMask, 2);
-    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, 1, &link, sizeof(link));
+    assert_true(block.BlockMask == REFNIC_MASK(REFNIC_BLOCK_LINK));
+    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, REFNIC_BLOCK_LINK, &link, sizeof(link));
     assert_int_equal(link.transmit_speed, 10000000000ull);
     assert_int_equal(link.generation, 2);
     wait_invalidation(&sent);
     assert_int_equal(set_link(1, 10000000000ull), STATUS_SUCCESS); /* no change, nothing to tell */
     assert_false(sent_is_done(&sent));
     assert_int_equal(set_link(0, 5), STATUS_SUCCESS);
-    assert_int_equal(invalidated(&sent).BlockMask, 2);
-    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, 1, &link, sizeof(link));
+    assert_true(invalidated(&sent).BlockMask == REFNIC_MASK(REFNIC_BLOCK_LINK));
+    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, REFNIC_BLOCK_LINK, &link, sizeof(link));
     assert_int_equal(link.connected, 0);
     assert_int_equal(link.transmit_speed, 0);
 }
@@ -243,8 +244,31 @@ static void a_link_that_cannot_be_is_refused(void **state)
     (void)state;
     assert_int_equal(set_link(1, 0), STATUS_INVALID_PARAMETER);
     assert_int_equal(set_link(1, 10000000001ull), STATUS_INVALID_PARAMETER);
-    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 0, 1, &link, sizeof(link));
+    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 0, REFNIC_BLOCK_LINK, &link, sizeof(link));
     assert_int_equal(link.generation, 1);
+}
+
+static NTSTATUS command_vf(USHORT vf, ULONG length)
+{
+    REFGEN_VF_COMMAND command = {.Control = REFNIC_AGENT_STATISTICS, .Command = 10, .VFId = vf};
+    return rig_control(&rig, IOCTL_REFGEN_VF_COMMAND, &command, length, 0, NULL);
+}
+
+static void a_command_is_put_into_the_vfs_block_and_invalidates_it(void **state)
+{
+    struct refnic_control control;
+    struct sent sent;
+    (void)state;
+    wait_invalidation(&sent);
+    assert_int_equal(command_vf(RIG_VFS, sizeof(REFGEN_VF_COMMAND)), STATUS_INVALID_PARAMETER);
+    assert_int_equal(command_vf(4, sizeof(REFGEN_VF_COMMAND) - 1), STATUS_BUFFER_TOO_SMALL);
+    assert_false(sent_is_done(&sent));
+    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, 0, &control, sizeof(control));
+    assert_int_equal(control.control | control.command, 0);
+    assert_int_equal(command_vf(4, sizeof(REFGEN_VF_COMMAND)), STATUS_SUCCESS);
+    assert_int_equal(invalidated(&sent).VfIndex, 4);
+    rig.sriov.ReadVfConfigBlock(rig.sriov.Context, 4, 0, &control, sizeof(control));
+    assert_int_equal(control.command, 10);
 }
 
 /* ---- mitigation ---------------------------------------------------------------------------------------------------
@@ -425,7 +449,7 @@ static void a_cancel_that_races_with_an_invalidation_loses_no_bit(void **state)
         pthread_join(thread, NULL);
         if (sent_wait(&sent) == STATUS_CANCELLED) {
             wait_invalidation(&again);
-            assert_int_equal(invalidated(&again).BlockMask, 2);
+            assert_true(invalidated(&again).BlockMask == REFNIC_MASK(REFNIC_BLOCK_LINK));
         }
         sent_free(&sent);
     }
@@ -446,6 +470,7 @@ int main(void)
         CASE(a_cancelled_request_takes_no_bit_along),
         CASE(a_link_change_is_one_invalidation_for_all_vfs),
         CASE(a_link_that_cannot_be_is_refused),
+        CASE(a_command_is_put_into_the_vfs_block_and_invalidates_it),
         CASE(a_vf_that_works_has_no_mitigated_ranges),
         CASE(a_vf_that_sleeps_has_ranges_as_an_array),
         CASE(more_ranges_than_were_counted_are_too_many),

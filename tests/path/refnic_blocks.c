@@ -6,6 +6,7 @@
 #include "refnic_requests.h"
 
 #include "drivers/common/blocks.h"
+#include "drivers/refnic/refnic.h"
 
 static UCHAR buffer[REQUEST_MAX];
 
@@ -46,7 +47,7 @@ static void read_block(ULONG block, void *data, ULONG length)
     memcpy(data, buffer + 20, length);
 }
 
-static void a_link_change_updates_block_1_of_every_vf_and_invalidates_it(void **state)
+static void a_link_change_updates_the_link_block_of_every_vf_and_invalidates_it(void **state)
 {
     (void)state;
     struct refnic_link link;
@@ -57,8 +58,8 @@ static void a_link_change_updates_block_1_of_every_vf_and_invalidates_it(void **
     read_block(REFNIC_BLOCK_LINK, &link, sizeof(link));
     assert_int_equal(link.transmit_speed, 10000000000ull);
     assert_int_equal(link.generation, 2);
-    assert_int_equal(fake->invalidated[0], 1 << REFNIC_BLOCK_LINK);
-    assert_int_equal(fake->invalidated[1], 1 << REFNIC_BLOCK_LINK);
+    assert_true(fake->invalidated[0] == REFNIC_MASK(REFNIC_BLOCK_LINK));
+    assert_true(fake->invalidated[1] == REFNIC_MASK(REFNIC_BLOCK_LINK));
     assert_int_equal(fake->invalidated[2], 0);
     assert_int_equal(fake->indications, 1);
     fake->invalidated[0] = 0;
@@ -125,6 +126,58 @@ static void a_snapshot_is_put_together_from_its_pieces_in_order(void **state)
     assert_int_equal(write_block(REFNIC_BLOCK_STATISTICS, &piece, sizeof(piece)), NDIS_STATUS_INVALID_PARAMETER);
 }
 
+/* The two come from work queues of their own: the pieces may be there before the VF has said how many it has. */
+static void a_snapshot_may_overtake_the_control_block(void **state)
+{
+    (void)state;
+    struct refnic_control control = {.rings = 5}; /* 160 bytes: 2 pieces */
+    struct refnic_statistics piece = {.sequence = 3}, got;
+    for (piece.index = 0; piece.index < 2; piece.index++)
+        assert_int_equal(write_block(REFNIC_BLOCK_STATISTICS, &piece, sizeof(piece)), NDIS_STATUS_SUCCESS);
+    read_block(REFNIC_BLOCK_STATISTICS, &got, sizeof(got));
+    assert_int_equal(got.sequence, 0);
+    write_block(REFNIC_BLOCK_CONTROL, &control, sizeof(control));
+    read_block(REFNIC_BLOCK_STATISTICS, &got, sizeof(got));
+    assert_int_equal(got.sequence, 3);
+}
+
+static NDIS_STATUS command(USHORT vf, ULONG agents, USHORT what, ULONG length)
+{
+    REFNIC_VF_COMMAND asked = {.Control = agents, .Command = what, .VFId = vf};
+    return fake_oid(NdisRequestSetInformation, OID_REFNIC_VF_COMMAND, &asked, length, 0, NULL, NULL);
+}
+
+static void a_command_stands_in_block_0_until_it_is_acknowledged(void **state)
+{
+    (void)state;
+    struct refnic_control control = {.capabilities = REFNIC_AGENT_STATISTICS}, acknowledged;
+    write_block(REFNIC_BLOCK_CONTROL, &control, sizeof(control));
+    fake->invalidated[0] = 0;
+    assert_int_equal(command(0, REFNIC_AGENT_STATISTICS, 10, 8), NDIS_STATUS_SUCCESS);
+    assert_int_equal(fake->invalidated[0], 1 << REFNIC_BLOCK_CONTROL);
+    assert_int_equal(fake->invalidated[1], 0);
+    write_block(REFNIC_BLOCK_CONTROL, &control, sizeof(control)); /* another word of the VF */
+    read_block(REFNIC_BLOCK_CONTROL, &acknowledged, sizeof(acknowledged));
+    assert_int_equal(acknowledged.command, 10);
+    control.command_ack = 10;
+    write_block(REFNIC_BLOCK_CONTROL, &control, sizeof(control));
+    read_block(REFNIC_BLOCK_CONTROL, &acknowledged, sizeof(acknowledged));
+    assert_int_equal(acknowledged.command, 0);
+    assert_int_equal(acknowledged.control, 0);
+}
+
+static void a_command_for_no_vf_or_cut_short_changes_nothing(void **state)
+{
+    (void)state;
+    struct refnic_control control;
+    assert_int_equal(command(2, REFNIC_AGENT_STATISTICS, 10, 8), NDIS_STATUS_INVALID_PARAMETER);
+    assert_int_equal(command(0xFFFF, REFNIC_AGENT_STATISTICS, 10, 8), NDIS_STATUS_INVALID_PARAMETER);
+    assert_int_equal(command(0, REFNIC_AGENT_STATISTICS, 10, 7), NDIS_STATUS_INVALID_LENGTH);
+    read_block(REFNIC_BLOCK_CONTROL, &control, sizeof(control));
+    assert_int_equal(control.control | control.command, 0);
+    assert_int_equal(fake->invalidated[0], 0);
+}
+
 static void a_reset_forgets_what_the_vf_said_and_keeps_its_link(void **state)
 {
     (void)state;
@@ -143,10 +196,13 @@ static void a_reset_forgets_what_the_vf_said_and_keeps_its_link(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_link_change_updates_block_1_of_every_vf_and_invalidates_it),
+        CASE(a_link_change_updates_the_link_block_of_every_vf_and_invalidates_it),
         CASE(a_vf_that_writes_a_whole_block_wipes_nothing_of_the_pf),
         CASE(a_short_write_stores_the_fields_it_covers),
         CASE(a_snapshot_is_put_together_from_its_pieces_in_order),
+        CASE(a_snapshot_may_overtake_the_control_block),
+        CASE(a_command_stands_in_block_0_until_it_is_acknowledged),
+        CASE(a_command_for_no_vf_or_cut_short_changes_nothing),
         CASE(a_reset_forgets_what_the_vf_said_and_keeps_its_link),
     };
     return cmocka_run_group_tests_name("path / refnic / blocks", tests, NULL, NULL);

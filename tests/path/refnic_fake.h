@@ -57,6 +57,16 @@ struct fake {
     NDIS_LINK_STATE indicated;
 
     PNET_BUFFER_LIST completed; /* the last sends given back */
+    struct {
+        NDIS_IO_WORKITEM_ROUTINE routine; /* NULL: not queued */
+        void *context;
+    } work;
+    struct {
+        PNDIS_TIMER_FUNCTION function;
+        void *context;
+        bool set;
+        unsigned period_ms;
+    } timer;
 
     /* the card */
     UCHAR config[4096]; /* of the PF; in a guest, of the VF */
@@ -85,6 +95,10 @@ void fake_stop(NDIS_HALT_ACTION action);
  * the buffer, nothing written behind it, not pended. */
 NDIS_STATUS fake_oid(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULONG input, ULONG output, ULONG *needed,
                      ULONG *done);
+
+/* Runs the work item that is queued, if any; lets a period of the timer pass, if it is set. */
+void fake_run_work(void);
+void fake_tick(void);
 
 /* A VF's register, 16 bits. */
 USHORT fake_vf16(unsigned vf, unsigned offset);

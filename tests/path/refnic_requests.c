@@ -113,7 +113,7 @@ ULONG request_fill(NDIS_OID oid, UCHAR *buffer)
         buffer[20] = 0x04;
         return fill_data(buffer, 0, 0x04, 2);
     case OID_SRIOV_READ_VF_CONFIG_BLOCK:
-        return fill_data(buffer, 0, 1, 32) + 128;
+        return fill_data(buffer, 0, 32, 32) + 128;
     case OID_SRIOV_WRITE_VF_CONFIG_BLOCK:
         return fill_data(buffer, 0, 0, 128) + 8;
     case OID_SRIOV_RESET_VF:

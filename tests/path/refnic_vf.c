@@ -7,13 +7,14 @@
 #include "refnic_requests.h"
 
 #include "drivers/common/blocks.h"
+#include "drivers/refnic/refnic.h"
 
 #define COMMAND      4
 #define MSIX_CONTROL (FAKE_MSIX + 2)
 
 static struct fake *host, *guest;
 static UCHAR buffer[REQUEST_MAX];
-static unsigned block_reads[3], block_writes[3];
+static unsigned block_reads[REFNIC_BLOCKS], block_writes[REFNIC_BLOCKS];
 
 /* ---- the road between the two
  * ---------------------------------------------------------------------------------------- */
@@ -55,13 +56,15 @@ static NDIS_STATUS deliver(ULONG64 mask)
                     NULL);
 }
 
-/* What the PF has invalidated is taken and told to the VF, until there is nothing more. */
+/* What the PF has invalidated is taken and told to the VF, what the VF then queued is run, until there is nothing more.
+ */
 static void deliver_all(void)
 {
     for (unsigned rounds = 0; host->invalidated[0]; rounds++) {
         ULONG64 mask = host->invalidated[0];
         host->invalidated[0] = 0;
         assert_int_equal(deliver(mask), NDIS_STATUS_SUCCESS);
+        fake_run_work();
         assert_true(rounds < 4); /* each answer must not raise the next question */
     }
 }
@@ -129,7 +132,7 @@ static void it_declares_itself_enables_its_function_and_takes_its_address(void *
     assert_int_equal(config16(COMMAND), 0x0006);
     assert_int_equal(config16(MSIX_CONTROL), 0x8005);
     assert_int_equal(guest->indications, 0);                    /* NDIS has the link from the attributes */
-    assert_int_equal(block_writes[REFNIC_BLOCK_STATISTICS], 2); /* 5 rings, at Restart */
+    assert_int_equal(block_writes[REFNIC_BLOCK_STATISTICS], 0); /* nobody has asked */
 }
 
 static void halting_takes_everything_back(void **state)
@@ -163,18 +166,121 @@ static void the_pf_asks_once_for_statistics_and_gets_them(void **state)
     start();
     assert_int_equal(host->invalidated[0], 1 << REFNIC_BLOCK_CONTROL);
     deliver_all();
-    assert_int_equal(block_writes[REFNIC_BLOCK_STATISTICS], 4);
+    assert_int_equal(block_writes[REFNIC_BLOCK_STATISTICS], 2); /* 5 rings */
     as_oid(OID_SRIOV_READ_VF_CONFIG_BLOCK, REFNIC_BLOCK_CONTROL, &control, sizeof(control));
     assert_int_equal(control.command_ack, REFNIC_COMMAND_SNAPSHOT);
     assert_int_equal(control.command, REFNIC_COMMAND_NONE);
     assert_int_equal(control.version, REFNIC_FORMAT_VERSION);
     assert_int_equal(control.rings, 5);
     as_oid(OID_SRIOV_READ_VF_CONFIG_BLOCK, REFNIC_BLOCK_STATISTICS, &piece, sizeof(piece));
-    assert_int_equal(piece.sequence, 1);
+    assert_int_equal(piece.sequence, 0);
+    assert_int_equal(piece.index, 0);
     /* The driver is loaded anew without a reset of the VF: it is asked again. */
     fake_stop(NdisHaltDeviceDisabled);
     start();
     assert_int_equal(host->invalidated[0], 1 << REFNIC_BLOCK_CONTROL);
+}
+
+/* An administrator's command at the PF, and what it makes the VF do. */
+static void ask(ULONG agents, USHORT command)
+{
+    REFNIC_VF_COMMAND asked = {.Control = agents, .Command = command};
+    fake = host;
+    assert_int_equal(fake_oid(NdisRequestSetInformation, OID_REFNIC_VF_COMMAND, &asked, sizeof(asked), 0, NULL, NULL),
+                     NDIS_STATUS_SUCCESS);
+    fake = guest;
+    deliver_all();
+}
+
+static void count(unsigned control_reads, unsigned control_writes, unsigned pieces)
+{
+    assert_int_equal(block_reads[REFNIC_BLOCK_CONTROL], control_reads);
+    assert_int_equal(block_writes[REFNIC_BLOCK_CONTROL], control_writes);
+    assert_int_equal(block_writes[REFNIC_BLOCK_STATISTICS], pieces);
+    memset(block_reads, 0, sizeof(block_reads));
+    memset(block_writes, 0, sizeof(block_writes));
+}
+
+static void the_script_of_vpci_wire_7_3_as_this_driver_plays_it(void **state)
+{
+    (void)state;
+    start(); /* (a): the control agent alone, then with the statistics agent */
+    count(2, 2, 0);
+    deliver_all(); /* (b) */
+    count(1, 1, 2);
+    ask(REFNIC_AGENT_STATISTICS, 10); /* (c) */
+    count(1, 1, 0);
+    assert_int_equal(guest->timer.period_ms, 1000);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_tick();
+        fake_run_work();
+    }
+    count(0, 0, 6);
+    ask(REFNIC_AGENT_STATISTICS, 0); /* (d) */
+    count(1, 1, 0);
+    assert_false(guest->timer.set);
+    ask(2, 10); /* (e) */
+    count(1, 0, 0);
+    assert_false(guest->timer.set);
+    ask(REFNIC_AGENT_STATISTICS, 0);
+    count(1, 1, 0);
+    assert_int_equal(deliver(1ull << 0 | 1ull << 5), NDIS_STATUS_SUCCESS); /* (f), (g) */
+    count(1, 1, 0);
+    fake_stop(NdisHaltDeviceDisabled);
+    count(1, 1, 0);
+}
+
+static void a_write_that_fails_ends_the_period_until_the_pf_asks_again(void **state)
+{
+    (void)state;
+    start();
+    deliver_all();
+    ask(REFNIC_AGENT_STATISTICS, 1);
+    guest->block_write = NULL;
+    fake_tick();
+    fake_run_work();
+    guest->block_write = block_write;
+    count(4, 4, 2);
+    fake_tick();
+    fake_run_work();
+    count(0, 0, 0);
+    ask(REFNIC_AGENT_STATISTICS, 1);
+    fake_tick();
+    fake_run_work();
+    count(1, 1, 2);
+}
+
+static void what_comes_while_a_snapshot_is_written_is_one_more(void **state)
+{
+    (void)state;
+    start();
+    deliver_all();
+    ask(REFNIC_AGENT_STATISTICS, 1);
+    count(4, 4, 2);
+    fake_tick();
+    fake_tick(); /* a period that was missed is not made up for */
+    fake_run_work();
+    count(0, 0, 2);
+    fake_tick();
+    REFNIC_VF_COMMAND asked = {.Control = REFNIC_AGENT_STATISTICS, .Command = REFNIC_COMMAND_SNAPSHOT};
+    fake = host;
+    fake_oid(NdisRequestSetInformation, OID_REFNIC_VF_COMMAND, &asked, sizeof(asked), 0, NULL, NULL);
+    fake = guest;
+    assert_int_equal(deliver(1), NDIS_STATUS_SUCCESS);
+    fake_run_work(); /* of the period, and the one asked for */
+    count(1, 1, 4);
+}
+
+static void a_driver_that_halts_in_mid_snapshot_waits_for_it(void **state)
+{
+    (void)state;
+    start();
+    deliver_all();
+    ask(REFNIC_AGENT_STATISTICS, 1);
+    count(4, 4, 2);
+    fake_tick();
+    fake_stop(NdisHaltDeviceDisabled);
+    count(1, 1, 2);
 }
 
 static void a_link_change_in_the_host_is_indicated_in_the_guest(void **state)
@@ -197,10 +303,11 @@ static void bits_of_unknown_blocks_are_ignored_and_failures_reported(void **stat
 {
     (void)state;
     start();
-    unsigned reads = block_reads[0] + block_reads[1] + block_reads[2];
-    assert_int_equal(deliver(~7ull), NDIS_STATUS_SUCCESS);
+    unsigned reads = block_reads[REFNIC_BLOCK_CONTROL] + block_reads[REFNIC_BLOCK_LINK];
+    assert_int_equal(deliver(~(1ull | REFNIC_MASK(REFNIC_BLOCK_LINK))), NDIS_STATUS_SUCCESS);
     assert_int_equal(deliver(0), NDIS_STATUS_SUCCESS);
-    assert_int_equal(block_reads[0] + block_reads[1] + block_reads[2], reads);
+    assert_int_equal(block_reads[REFNIC_BLOCK_CONTROL] + block_reads[REFNIC_BLOCK_LINK], reads);
+    assert_int_equal(block_reads[REFNIC_BLOCK_STATISTICS], 0);
     guest->block_read = NULL;
     assert_int_equal(deliver(~0ull), NDIS_STATUS_FAILURE);
 }
@@ -237,7 +344,8 @@ static bool life_with_failure(unsigned at)
     guest->fail_at = at;
     bool started = fake_start(getenv("REFNIC_VF")) == NDIS_STATUS_SUCCESS;
     if (started) {
-        (void)deliver(3);
+        (void)deliver(1 | REFNIC_MASK(REFNIC_BLOCK_LINK));
+        fake_run_work();
         fake_stop(NdisHaltDeviceDisabled);
     }
     if (!started)
@@ -300,6 +408,10 @@ int main(void)
         CASE(halting_takes_everything_back),
         CASE(a_pulled_vf_is_not_touched_any_more),
         CASE(the_pf_asks_once_for_statistics_and_gets_them),
+        CASE(the_script_of_vpci_wire_7_3_as_this_driver_plays_it),
+        CASE(a_write_that_fails_ends_the_period_until_the_pf_asks_again),
+        CASE(what_comes_while_a_snapshot_is_written_is_one_more),
+        CASE(a_driver_that_halts_in_mid_snapshot_waits_for_it),
         CASE(a_link_change_in_the_host_is_indicated_in_the_guest),
         CASE(bits_of_unknown_blocks_are_ignored_and_failures_reported),
         CASE(a_bad_invalidation_is_refused),

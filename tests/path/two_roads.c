@@ -9,6 +9,7 @@
 
 #include "drivers/common/blocks.h"
 #include "drivers/refgen/refgen.h"
+#include "drivers/refnic/refnic.h"
 
 #define COMMAND        0x04
 #define MSIX_CONTROL   0x72
@@ -251,7 +252,7 @@ static void an_flr_by_register_and_by_message_do_the_same(void **state)
 static void every_block_is_the_same_of_any_length(void **state)
 {
     (void)state;
-    for (ULONG block = 0; block < 5; block++)
+    for (ULONG block = 0; block < 35; block++)
         for (ULONG length = 0; length < 131; length++)
             both(READ_BLOCK, block, length, 0, NULL);
     both(READ_BLOCK, 0xFFFFFFFF, 128, 0, NULL);
@@ -262,13 +263,13 @@ static void every_block_write_does_the_same(void **state)
 {
     UCHAR data[128];
     (void)state;
-    for (ULONG block = 0; block < 5; block++)
+    for (ULONG block = 0; block < 35; block++)
         for (ULONG length = 1; length <= 128; length++) {
             for (unsigned i = 0; i < sizeof(data); i++)
                 data[i] = (UCHAR)(i < 16 ? (length + i) % 7 : i);
             both(WRITE_BLOCK, block, length, 0, data);
             both(READ_BLOCK, 0, 128, 0, NULL);
-            both(READ_BLOCK, 2, 128, 0, NULL);
+            both(READ_BLOCK, REFNIC_BLOCK_STATISTICS, 128, 0, NULL);
         }
 }
 
@@ -282,6 +283,36 @@ static void the_backchannel_asks_for_the_same(void **state)
     both(READ_BLOCK, 0, 128, 0, NULL);
 }
 
+static NDIS_STATUS set_at_pf(struct road *road, NDIS_OID oid, void *data, ULONG length)
+{
+    NDIS_OID_REQUEST request = {.RequestType = NdisRequestSetInformation};
+    request.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
+                                          NDIS_SIZEOF_OID_REQUEST_REVISION_1};
+    request.DATA.SET_INFORMATION.Oid = oid;
+    request.DATA.SET_INFORMATION.InformationBuffer = data;
+    request.DATA.SET_INFORMATION.InformationBufferLength = length;
+    nt_enter(road->partition);
+    NDIS_STATUS status = vstack_oid(road->stack, &request);
+    nt_enter(NULL);
+    return status;
+}
+
+static void a_command_for_the_vf_looks_the_same(void **state)
+{
+    REFNIC_VF_COMMAND command = {.Control = REFNIC_AGENT_STATISTICS, .Command = 10};
+    REFGEN_VF_COMMAND the_same = {.Control = REFNIC_AGENT_STATISTICS, .Command = 10};
+    struct rig rig = {.pdo = roads[GENERIC].pdo};
+    (void)state;
+    command.VFId = the_same.VFId = vstack_vf_id(roads[NDIS].vf);
+    assert_int_equal(set_at_pf(&roads[NDIS], OID_REFNIC_VF_COMMAND, &command, sizeof(command)), NDIS_STATUS_SUCCESS);
+    nt_enter(roads[GENERIC].partition);
+    assert_int_equal(rig_control(&rig, IOCTL_REFGEN_VF_COMMAND, &the_same, sizeof(the_same), 0, NULL), STATUS_SUCCESS);
+    nt_enter(NULL);
+    assert_true(told(&roads[NDIS]) == 1 && told(&roads[GENERIC]) == 1);
+    struct vstack_request block = both(READ_BLOCK, REFNIC_BLOCK_CONTROL, 128, 0, NULL);
+    assert_int_equal(((struct refnic_control *)(void *)block.data)->command, 10);
+}
+
 static void a_link_change_looks_the_same(void **state)
 {
     REFGEN_LINK link = {.Connected = 1, .Speed = 10000000000ull};
@@ -291,23 +322,18 @@ static void a_link_change_looks_the_same(void **state)
         .XmitLinkSpeed = link.Speed,
         .RcvLinkSpeed = link.Speed,
         .PauseFunctions = NdisPauseFunctionsUnsupported};
-    NDIS_OID_REQUEST request = {.RequestType = NdisRequestSetInformation};
     struct rig rig = {.pdo = roads[GENERIC].pdo};
     (void)state;
-    request.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
-                                          NDIS_SIZEOF_OID_REQUEST_REVISION_1};
-    request.DATA.SET_INFORMATION.Oid = OID_GEN_LINK_PARAMETERS;
-    request.DATA.SET_INFORMATION.InformationBuffer = &parameters;
-    request.DATA.SET_INFORMATION.InformationBufferLength = sizeof(parameters);
-    nt_enter(roads[NDIS].partition);
-    assert_int_equal(vstack_oid(roads[NDIS].stack, &request), NDIS_STATUS_SUCCESS);
+    assert_int_equal(set_at_pf(&roads[NDIS], OID_GEN_LINK_PARAMETERS, &parameters, sizeof(parameters)),
+                     NDIS_STATUS_SUCCESS);
     nt_enter(roads[GENERIC].partition);
     assert_int_equal(rig_control(&rig, IOCTL_REFGEN_SET_LINK, &link, sizeof(link), 0, NULL), STATUS_SUCCESS);
-    assert_int_equal(vstack_oid(roads[GENERIC].stack, &request), NDIS_STATUS_NOT_SUPPORTED);
     nt_enter(NULL);
-    assert_int_equal(told(&roads[NDIS]), 2);
-    assert_int_equal(told(&roads[GENERIC]), 2);
-    struct vstack_request block = both(READ_BLOCK, 1, 32, 0, NULL);
+    assert_int_equal(set_at_pf(&roads[GENERIC], OID_GEN_LINK_PARAMETERS, &parameters, sizeof(parameters)),
+                     NDIS_STATUS_NOT_SUPPORTED);
+    assert_true(told(&roads[NDIS]) == REFNIC_MASK(REFNIC_BLOCK_LINK));
+    assert_true(told(&roads[GENERIC]) == REFNIC_MASK(REFNIC_BLOCK_LINK));
+    struct vstack_request block = both(READ_BLOCK, REFNIC_BLOCK_LINK, 32, 0, NULL);
     assert_int_equal(((struct refnic_link *)(void *)block.data)->generation, 2);
 }
 
@@ -347,6 +373,7 @@ int main(void)
         CASE(every_block_is_the_same_of_any_length),
         CASE(every_block_write_does_the_same),
         CASE(the_backchannel_asks_for_the_same),
+        CASE(a_command_for_the_vf_looks_the_same),
         CASE(a_link_change_looks_the_same),
         CASE(power_states_are_taken_and_refused_the_same_way),
         CASE(the_next_owner_finds_the_same),

@@ -12,6 +12,12 @@
 
 #define RELID 5u
 
+/* A case that is a row of vpci-wire.md 6 (docs/hostile-peers.md). */
+#define ROW(row, test)                                                                                                 \
+    {                                                                                                                  \
+        .name = row, .test_func = test                                                                                 \
+    }
+
 extern const struct vmbus_offer an_offer;
 
 /* A host, and the guest's end of its socket in our hands. */

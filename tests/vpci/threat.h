@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A row of vpci-wire.md 6: what a hostile guest (or PF driver) does, tried several times by one guest while another works.
- * Whatever the row: the other guest and the host are as before, and so are file descriptors, threads and memory.
+ * A row of vpci-wire.md 6 that is on our side (docs/hostile-peers.md has them all): what a hostile guest (or PF driver)
+ * does, tried several times by one guest while another works. Whatever the row: the other guest and the host are as
+ * before, and so are file descriptors, threads and memory.
  */
 #ifndef VFPLANE_TEST_THREAT_H
 #define VFPLANE_TEST_THREAT_H
@@ -12,14 +13,12 @@ enum threat_end {
     THREAT_SURVIVES, /* the guest is answered and goes on */
     THREAT_ENDS,     /* it costs the guest its channel */
     THREAT_BARE,     /* the guest is open but in D0 only if the row brings it there; goes on */
-    THREAT_SKIPPED,  /* not on our side: `why` */
 };
 
 struct threat {
     const char *row;
     enum threat_end end;
     void (*attack)(struct raw_guest *guest);
-    const char *why;
 };
 
 /* Runs each row as a test of its own name; the exit status of the program. */

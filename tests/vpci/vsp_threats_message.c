@@ -81,8 +81,8 @@ static void msi_count(struct raw_guest *guest)
     }
 }
 
-static uint32_t create(struct raw_guest *guest, uint32_t vector, uint16_t count, uint16_t processors, uint16_t processor,
-                       struct vpci_translated_interrupt *interrupt)
+static uint32_t create(struct raw_guest *guest, uint32_t vector, uint16_t count, uint16_t processors,
+                       uint16_t processor, struct vpci_translated_interrupt *interrupt)
 {
     struct vpci_create_interrupt3 request = {
         .type = VPCI_CREATE_INTERRUPT3,
@@ -153,13 +153,8 @@ static void delete_of_others(struct raw_guest *guest)
 
 static void d0_bases(struct raw_guest *guest)
 {
-    static const uint64_t bad[] = {0,
-                                   1,
-                                   WINDOW + 0x800,
-                                   0xFFFFFFFFFFFFF000,
-                                   0xFFFFFFFFFFFFE000,
-                                   1ull << 52,
-                                   (1ull << 52) - 0x1000};
+    static const uint64_t bad[] = {
+        0, 1, WINDOW + 0x800, 0xFFFFFFFFFFFFF000, 0xFFFFFFFFFFFFE000, 1ull << 52, (1ull << 52) - 0x1000};
     raw_version(guest, VPCI_VERSION_1_4);
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_true((int32_t)raw_d0(guest, bad[i]) < 0);
@@ -323,29 +318,29 @@ static void power_targets(struct raw_guest *guest)
 }
 
 static const struct threat rows[] = {
-    {"6_4_payload_below_4_or_the_types_minimum", THREAT_SURVIVES, short_payloads, NULL},
-    {"6_4_request_with_completion_flag_clear", THREAT_SURVIVES, completion_flag_clear, NULL},
-    {"6_4_wrong_order", THREAT_BARE, wrong_order, NULL},
-    {"6_4_wrong_order_before_the_version", THREAT_ENDS, version_first, NULL},
-    {"6_4_slot_reserved_bits_or_without_device", THREAT_SURVIVES, slots, NULL},
-    {"6_4_resources_assigned_msi_count", THREAT_SURVIVES, msi_count, NULL},
-    {"6_4_vector_count_0_over_32_or_no_power_of_two", THREAT_SURVIVES, vector_counts, NULL},
-    {"6_4_processor_count_vp_index_empty_set", THREAT_SURVIVES, processor_sets, NULL},
-    {"6_4_vector_below_16_or_reserved", THREAT_SURVIVES, low_and_reserved_vectors, NULL},
-    {"6_4_create_flood", THREAT_SURVIVES, create_flood, NULL},
-    {"6_4_delete_of_unknown_or_anothers_pair", THREAT_SURVIVES, delete_of_others, NULL},
-    {"6_4_d0entry_base_that_cannot_be", THREAT_BARE, d0_bases, NULL},
-    {"6_4_d0entry_again_with_a_new_base", THREAT_SURVIVES, d0_moves, NULL},
-    {"6_4_read_block_bytes_requested", THREAT_SURVIVES, read_block_lengths, NULL},
-    {"6_4_write_block_byte_count", THREAT_SURVIVES, write_block_counts, NULL},
-    {"6_4_block_id_arbitrary", THREAT_SURVIVES, block_ids, NULL},
-    {"6_4_block_request_storm", THREAT_SURVIVES, block_storm, NULL},
-    {"6_4_block_request_racing_close", THREAT_SURVIVES, block_racing_close, NULL},
-    {"6_4_block_request_racing_vf_reset", THREAT_SURVIVES, block_racing_reset, NULL},
-    {"6_4_block_request_racing_eject", THREAT_ENDS, block_racing_eject, NULL},
-    {"6_4_ejection_complete_unsolicited_or_wrong_slot", THREAT_SURVIVES, ejection_complete_unasked, NULL},
-    {"6_4_host_to_guest_types_from_the_guest", THREAT_SURVIVES, host_only, NULL},
-    {"6_4_power_state_target", THREAT_SURVIVES, power_targets, NULL},
+    {"6_4_payload_below_4_or_the_types_minimum", THREAT_SURVIVES, short_payloads},
+    {"6_4_request_with_completion_flag_clear", THREAT_SURVIVES, completion_flag_clear},
+    {"6_4_wrong_order", THREAT_BARE, wrong_order},
+    {"6_4_wrong_order_before_the_version", THREAT_ENDS, version_first},
+    {"6_4_slot_reserved_bits_or_without_device", THREAT_SURVIVES, slots},
+    {"6_4_resources_assigned_msi_count", THREAT_SURVIVES, msi_count},
+    {"6_4_vector_count_0_over_32_or_no_power_of_two", THREAT_SURVIVES, vector_counts},
+    {"6_4_processor_count_vp_index_empty_set", THREAT_SURVIVES, processor_sets},
+    {"6_4_vector_below_16_or_reserved", THREAT_SURVIVES, low_and_reserved_vectors},
+    {"6_4_create_flood", THREAT_SURVIVES, create_flood},
+    {"6_4_delete_of_unknown_or_anothers_pair", THREAT_SURVIVES, delete_of_others},
+    {"6_4_d0entry_base_that_cannot_be", THREAT_BARE, d0_bases},
+    {"6_4_d0entry_again_with_a_new_base", THREAT_SURVIVES, d0_moves},
+    {"6_4_read_block_bytes_requested", THREAT_SURVIVES, read_block_lengths},
+    {"6_4_write_block_byte_count", THREAT_SURVIVES, write_block_counts},
+    {"6_4_block_id_arbitrary", THREAT_SURVIVES, block_ids},
+    {"6_4_block_request_storm", THREAT_SURVIVES, block_storm},
+    {"6_4_block_request_racing_close", THREAT_SURVIVES, block_racing_close},
+    {"6_4_block_request_racing_vf_reset", THREAT_SURVIVES, block_racing_reset},
+    {"6_4_block_request_racing_eject", THREAT_ENDS, block_racing_eject},
+    {"6_4_ejection_complete_unsolicited_or_wrong_slot", THREAT_SURVIVES, ejection_complete_unasked},
+    {"6_4_host_to_guest_types_from_the_guest", THREAT_SURVIVES, host_only},
+    {"6_4_power_state_target", THREAT_SURVIVES, power_targets},
 };
 
 int main(void)

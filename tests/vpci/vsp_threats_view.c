@@ -29,9 +29,9 @@ static void sizes(struct raw_guest *guest)
     static const struct {
         uint64_t address;
         uint32_t size;
-    } rows[] = {{CONFIG, 8},         {CONFIG, 0},      {CONFIG, 3},     {CONFIG + 2, 4},          {CONFIG + 3, 2},
-                {CONFIG + 0xFFE, 4}, {CONFIG - 1, 2},  {CONFIG - 2, 4}, {CONFIG, 0xFFFFFFFF},     {CONFIG + 0x1000, 4},
-                {WINDOW - 4, 4},     {UINT64_MAX, 1},  {0, 4},          {UINT64_MAX - 3, 4}};
+    } rows[] = {{CONFIG, 8},         {CONFIG, 0},     {CONFIG, 3},     {CONFIG + 2, 4},      {CONFIG + 3, 2},
+                {CONFIG + 0xFFE, 4}, {CONFIG - 1, 2}, {CONFIG - 2, 4}, {CONFIG, 0xFFFFFFFF}, {CONFIG + 0x1000, 4},
+                {WINDOW - 4, 4},     {UINT64_MAX, 1}, {0, 4},          {UINT64_MAX - 3, 4}};
     raw_window(guest, true, WINDOW, 4, 0);
     fake_pf_clear_log(guest->host->pf);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -104,7 +104,7 @@ static void misplaced_bars(struct raw_guest *guest)
         uint64_t zero, three;
         bool zero_mapped, three_mapped;
     } rows[] = {
-        {0x2000004000, 0x2000004000, true, false},       /* over another BAR */
+        {0x2000004000, 0x2000004000, true, false},        /* over another BAR */
         {WINDOW & ~0x3FFFull, 0x2000008000, false, true}, /* over the window */
         {0xFFFFFFFFFFFFC000, 0x2000008000, false, true},  /* wrapping */
         {1ull << 52, 0x2000008000, false, true},          /* beyond what can be addressed */
@@ -137,10 +137,16 @@ static void forbidden_registers(struct raw_guest *guest)
 {
     static const struct {
         uint32_t offset, size, value;
-    } rows[] = {{0x00, 4, 0xFFFFFFFF}, {0x08, 4, 0xFFFFFFFF}, {0x2C, 4, 0xFFFFFFFF}, {0x30, 4, 0xFFFFFFFF},
-                {0xB0, 2, 0xFFFF} /* Link Control */, {0xC8, 2, 0xFFFF} /* Device Control 2 */,
+    } rows[] = {{0x00, 4, 0xFFFFFFFF},
+                {0x08, 4, 0xFFFFFFFF},
+                {0x2C, 4, 0xFFFFFFFF},
+                {0x30, 4, 0xFFFFFFFF},
+                {0xB0, 2, 0xFFFF} /* Link Control */,
+                {0xC8, 2, 0xFFFF} /* Device Control 2 */,
                 {0xA8, 2, 0x7FFF} /* Device Control but Initiate FLR */,
-                {0x40, 4, 0xFFFFFFFF}, {0x150, 4, 0xFFFFFFFF}, {0xFFC, 4, 0xFFFFFFFF}};
+                {0x40, 4, 0xFFFFFFFF},
+                {0x150, 4, 0xFFFFFFFF},
+                {0xFFC, 4, 0xFFFFFFFF}};
     raw_window(guest, true, WINDOW, 4, 0);
     fake_pf_clear_log(guest->host->pf);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -274,25 +280,23 @@ static void one_at_the_pf_driver(struct raw_guest *guest)
 }
 
 static const struct threat rows[] = {
-    {"6_5_selector_other_size_offset_or_slot", THREAT_SURVIVES, selector, NULL},
-    {"6_5_access_size_8_straddling_or_unaligned", THREAT_SURVIVES, sizes, NULL},
-    {"6_5_concurrent_processors_interleaving", THREAT_SURVIVES, interleaved, NULL},
-    {"6_5_access_after_d0_exit", THREAT_SURVIVES, after_d0_exit, NULL},
-    {"6_5_access_after_close", THREAT_SURVIVES, after_close, NULL},
-    {"6_5_access_after_eject", THREAT_ENDS, after_eject, NULL},
-    {"6_5_bar_over_another_bar_the_window_or_wrapping", THREAT_SURVIVES, misplaced_bars, NULL},
-    {"6_5_bar_over_ram", THREAT_SKIPPED, NULL,
-     "where a guest has RAM is its VMM's knowledge: it is asked by the BAR callback and maps nothing there"},
-    {"6_5_memory_enable_toggled_at_high_rate", THREAT_SURVIVES, memory_enable_toggled, NULL},
-    {"6_5_writes_to_forbidden_registers", THREAT_SURVIVES, forbidden_registers, NULL},
-    {"6_5_reads_of_pf_sensitive_state", THREAT_SURVIVES, sensitive_state, NULL},
-    {"6_5_huge_or_forged_bar_masks", THREAT_SURVIVES, forged_masks, NULL},
-    {"6_6_vf_bound_to_the_channel", THREAT_SURVIVES, only_its_own_vf, NULL},
-    {"6_6_no_residue_in_data_or_padding", THREAT_SURVIVES, no_residue, NULL},
-    {"6_6_single_outstanding_request", THREAT_SURVIVES, one_at_the_pf_driver, NULL},
-    {"6_6_invalidation_for_a_vf_without_guest", THREAT_SURVIVES, invalidation_without_guest, NULL},
-    {"6_6_invalidations_coalesce_in_one_mask", THREAT_SURVIVES, invalidations_coalesce, NULL},
-    {"6_6_invalidation_of_an_ejecting_vf", THREAT_ENDS, ejecting_vf_is_not_told, NULL},
+    {"6_5_selector_other_size_offset_or_slot", THREAT_SURVIVES, selector},
+    {"6_5_access_size_8_straddling_or_unaligned", THREAT_SURVIVES, sizes},
+    {"6_5_concurrent_processors_interleaving", THREAT_SURVIVES, interleaved},
+    {"6_5_access_after_d0_exit", THREAT_SURVIVES, after_d0_exit},
+    {"6_5_access_after_close", THREAT_SURVIVES, after_close},
+    {"6_5_access_after_eject", THREAT_ENDS, after_eject},
+    {"6_5_bar_over_another_bar_the_window_or_wrapping", THREAT_SURVIVES, misplaced_bars},
+    {"6_5_memory_enable_toggled_at_high_rate", THREAT_SURVIVES, memory_enable_toggled},
+    {"6_5_writes_to_forbidden_registers", THREAT_SURVIVES, forbidden_registers},
+    {"6_5_reads_of_pf_sensitive_state", THREAT_SURVIVES, sensitive_state},
+    {"6_5_huge_or_forged_bar_masks", THREAT_SURVIVES, forged_masks},
+    {"6_6_vf_bound_to_the_channel", THREAT_SURVIVES, only_its_own_vf},
+    {"6_6_no_residue_in_data_or_padding", THREAT_SURVIVES, no_residue},
+    {"6_6_single_outstanding_request", THREAT_SURVIVES, one_at_the_pf_driver},
+    {"6_6_invalidation_for_a_vf_without_guest", THREAT_SURVIVES, invalidation_without_guest},
+    {"6_6_invalidations_coalesce_in_one_mask", THREAT_SURVIVES, invalidations_coalesce},
+    {"6_6_invalidation_of_an_ejecting_vf", THREAT_ENDS, ejecting_vf_is_not_told},
 };
 
 int main(void)
