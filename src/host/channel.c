@@ -45,6 +45,9 @@ static void on_interrupt(void *context, const struct vsp_delivery *delivery)
     const struct vfp_channel *channel = context;
     const struct vfp_delivery interrupt = {delivery->vector, delivery->lowest_priority, delivery->processor_count,
                                            delivery->processors};
+    if (channel->far)
+        vmm_channel_interrupt(channel->far, delivery->vector, delivery->lowest_priority, delivery->processor_count,
+                              delivery->processors);
     if (channel->options.interrupt)
         channel->options.interrupt(channel->options.context, &interrupt);
 }
@@ -54,13 +57,39 @@ static void on_bar(void *context, unsigned index, bool mapped, uint64_t guest_ad
 {
     const struct vfp_channel *channel = context;
     const struct vfp_bar bar = {index, mapped, guest_address, system_address, size};
+    if (channel->far)
+        vmm_channel_region(channel->far, mapped, index, guest_address, system_address, size);
     if (channel->options.bar)
         channel->options.bar(channel->options.context, &bar);
 }
 
+static void on_window(void *context, bool mapped, uint64_t guest_address)
+{
+    const struct vfp_channel *channel = context;
+    if (channel->far)
+        vmm_channel_region(channel->far, mapped, VFP_VMM_REGION_WINDOW, guest_address, 0, VFP_VMM_WINDOW_SIZE);
+}
+
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_options *given, struct vfp_channel **out)
+static int add(struct vfp_channel *channel, const struct host_carrier *carrier, const char *name)
+{
+    const struct vsp_channel_options options = {.name = name,
+                                                .relid = channel->relid,
+                                                .ended = on_ended,
+                                                .interrupt = on_interrupt,
+                                                .bar = on_bar,
+                                                .window = on_window,
+                                                .context = channel};
+    const struct vsp_carrier over = {carrier->create, carrier->answered, channel};
+    struct vsp *vsp = channel->vf->adapter->host->vsp;
+    if (!carrier->create)
+        return vsp_channel_add(vsp, carrier->socket, channel->vf->vf, &options, &channel->channel);
+    return vsp_channel_add_over(vsp, &over, channel->vf->vf, &options, &channel->channel);
+}
+
+int host_channel_add(struct vfp_vf *vf, const struct host_carrier *carrier, const struct vfp_channel_options *given,
+                     struct vfp_channel **out)
 {
     struct vfp_host *host = vf->adapter->host;
     const char *name = given->name ? given->name : "guest";
@@ -69,19 +98,13 @@ int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_opt
     struct vfp_channel *channel = calloc(1, sizeof(*channel));
     if (!channel)
         return host_fail(host, -ENOMEM, "out of memory");
-    *channel = (struct vfp_channel){.vf = vf, .options = *given, .relid = take_relid(host)};
+    *channel = (struct vfp_channel){.vf = vf, .vmm = carrier->vmm, .options = *given, .relid = take_relid(host)};
     if (!channel->relid) {
         free(channel);
         return host_fail(host, -ENOSPC, "%s: all %d channels are in use", name, HOST_RELIDS - 1);
     }
-    const struct vsp_channel_options options = {.name = name,
-                                                .relid = channel->relid,
-                                                .ended = on_ended,
-                                                .interrupt = on_interrupt,
-                                                .bar = on_bar,
-                                                .context = channel};
     HOST_ENTER(host);
-    int result = vsp_channel_add(host->vsp, socket, vf->vf, &options, &channel->channel);
+    int result = add(channel, carrier, name);
     HOST_LEAVE();
     if (result) {
         return_relid(host, channel->relid);
@@ -91,6 +114,13 @@ int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_opt
     vf->channel = channel;
     *out = channel;
     return 0;
+}
+
+int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_options *options,
+                     struct vfp_channel **channel)
+{
+    const struct host_carrier carrier = {.socket = socket};
+    return host_channel_add(vf, &carrier, options, channel);
 }
 
 int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,

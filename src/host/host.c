@@ -56,10 +56,13 @@ struct vfp_host *vfp_host_create(const struct vfp_host_options *options)
     nt_device_values(host->partition, ndis_keyword);
     host_contracts_init(host->partition, &host->contracts);
     host->vsp = vsp_create(host->partition, options->workers ? options->workers : DEFAULT_WORKERS);
-    if (!host->vsp)
+    host->loop = vmm_loop_create();
+    if (!host->vsp || !host->loop)
         goto failed;
     return host;
 failed:
+    vsp_destroy(host->vsp);
+    vmm_loop_destroy(host->loop);
     if (host->partition)
         nt_partition_destroy(host->partition);
     trace_destroy(host->trace);
@@ -82,6 +85,9 @@ size_t vfp_host_destroy(struct vfp_host *host)
         return 0;
     while (host->adapters)
         vfp_adapter_stop(host->adapters);
+    while (host->vmms)
+        vfp_vmm_close(host->vmms);
+    vmm_loop_destroy(host->loop);
     vsp_destroy(host->vsp);
     while (host->drivers)
         vfp_driver_unload(host->drivers);

@@ -11,12 +11,14 @@
 
 #include <vfplane/guest.h>
 #include <vfplane/host.h>
+#include <vfplane/vmm.h>
 
 #include "ndis/ndis_room.h"
 #include "nt/contract.h"
 #include "nt/nt.h"
 #include "pci/pci.h"
 #include "pcibus/pcibus.h"
+#include "vpci/vmm/vmm.h"
 #include "vpci/vsc/vsc.h"
 #include "vpci/vsp/vsp.h"
 #include "vstack/vstack.h"
@@ -44,6 +46,8 @@ struct vfp_host {
     struct nt_partition *partition;
     bool strict_timing;
     struct vsp *vsp;
+    struct vmm_loop *loop;
+    struct vfp_vmm *vmms;
     struct vfp_pf *pfs;
     struct vfp_driver *drivers;
     struct vfp_adapter *adapters;
@@ -88,12 +92,30 @@ struct vfp_vf {
     struct vfp_channel *channel;
 };
 
+struct vfp_vmm {
+    struct owned owned;
+    struct vfp_host *host;
+    struct vmm *vmm;
+};
+
 struct vfp_channel {
     struct vfp_vf *vf;
     struct vsp_channel *channel;
+    struct vfp_vmm *vmm;                /* NULL: the guest is at the other end of a socket of its own */
+    struct vmm_channel *far;            /* with it */
     struct vfp_channel_options options; /* name: not kept */
     uint32_t relid;
 };
+
+/* channel.c: a channel over that carrier, whose context is the channel. 0 or as vfp_channel_open. */
+struct host_carrier {
+    struct vfp_vmm *vmm;
+    int (*create)(void *channel, const struct vmbus_offer *offer, struct vmbus_host **host);
+    void (*answered)(void *channel);
+    int socket;
+};
+int host_channel_add(struct vfp_vf *vf, const struct host_carrier *carrier, const struct vfp_channel_options *options,
+                     struct vfp_channel **channel);
 
 void host_list_add(void *list, void *element);
 void host_list_remove(void *list, void *element);

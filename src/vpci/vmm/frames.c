@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Frames of the VMM's: what each must be before anything of it is used, and who it is for.
+ */
+#include "vpci/vmm/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum ends { ENDS_FRAME, ENDS_CHANNEL, ENDS_CONNECTION };
+
+static const struct {
+    const char *name;
+    enum ends ends;
+} rules[] = {
+#define ROW(name, number, ends, text) [number] = {#name, ENDS_##ends},
+    VFP_VMM_RULES(ROW)
+#undef ROW
+};
+#define RULES (sizeof rules / sizeof rules[0])
+
+const char *vmm_rule_name(uint32_t rule)
+{
+    return rule < RULES && rules[rule].name ? rules[rule].name : "?";
+}
+
+bool vmm_refuse(struct vmm *vmm, const struct vfp_vmm_frame *frame, enum vfp_vmm_rule rule)
+{
+    struct vfp_vmm_error *error = vmm_frame_begin(vmm, VFP_VMM_ERROR, frame->channel, frame->id, sizeof *error);
+    char text[64];
+    snprintf(text, sizeof text, "%s vmm-integration.md", rules[rule].name);
+    TRACE_REFUSE("vmm", text, "%s: frame type %u, channel %u", vmm->path, frame->type, frame->channel);
+    if (error) {
+        error->rule = rule;
+        error->type = frame->type;
+        error->version = VFP_VMM_VERSION;
+        snprintf(error->name, sizeof error->name, "%s", rules[rule].name);
+        vmm_frame_end(vmm);
+    }
+    struct vmm_channel *channel = rules[rule].ends == ENDS_CHANNEL ? vmm_channel_find(vmm, frame->channel) : NULL;
+    if (channel)
+        vmm_channel_end(channel, rule == VFP_VMM_RULE_PACKET_CREDIT ? "the VMM sent more than its credit"
+                                                                    : "the VMM gave back credit it had not taken");
+    return rules[rule].ends != ENDS_CONNECTION;
+}
+
+/* ---- HELLO ------------------------------------------------------------------------------------------------------ */
+
+static int greet(struct vmm *vmm, const struct vfp_vmm_frame *frame)
+{
+    const struct vfp_vmm_hello *hello = (const void *)frame;
+    if (vmm->connection->greeted)
+        return VFP_VMM_RULE_HELLO_ONCE;
+    if (memcmp(hello->magic, VFP_VMM_MAGIC, sizeof hello->magic) != 0)
+        return VFP_VMM_RULE_HELLO_MAGIC;
+    if (hello->lowest > hello->highest || hello->lowest > VFP_VMM_VERSION || hello->highest < VFP_VMM_VERSION)
+        return VFP_VMM_RULE_HELLO_VERSION;
+    struct vfp_vmm_hello *answer = vmm_frame_begin(vmm, VFP_VMM_HELLO, 0, frame->id, sizeof *answer);
+    if (!answer)
+        return 0;
+    memcpy(answer->magic, VFP_VMM_MAGIC, sizeof answer->magic);
+    answer->lowest = answer->highest = VFP_VMM_VERSION;
+    vmm_frame_end(vmm);
+    vmm->connection->greeted = true;
+    vmm_channels_offer(vmm);
+    return 0;
+}
+
+/* ---- what a VMM may send ---------------------------------------------------------------------------------------- */
+
+static const struct frame_rule {
+    uint32_t length;  /* of the fixed part */
+    uint32_t longest; /* the same where nothing follows it */
+    int (*handle)(struct vmm_channel *channel, const struct vfp_vmm_frame *frame); /* NULL: HELLO */
+    enum vmm_channel_state state;
+} frames[] = {
+    [VFP_VMM_HELLO] = {sizeof(struct vfp_vmm_hello), sizeof(struct vfp_vmm_hello), NULL, VMM_WAITING},
+    [VFP_VMM_OPEN] = {sizeof(struct vfp_vmm_open), sizeof(struct vfp_vmm_open), vmm_channel_open, VMM_OFFERED},
+    [VFP_VMM_CLOSE] = {sizeof(struct vfp_vmm_frame), sizeof(struct vfp_vmm_frame), vmm_channel_close, VMM_OPEN},
+    [VFP_VMM_WINDOW] = {sizeof(struct vfp_vmm_window), sizeof(struct vfp_vmm_window), vmm_channel_window, VMM_OPEN},
+    [VFP_VMM_PACKET] = {sizeof(struct vfp_vmm_packet), VFP_VMM_FRAME_MAX, vmm_channel_packet, VMM_OPEN},
+    [VFP_VMM_CREDIT] = {sizeof(struct vfp_vmm_credit), sizeof(struct vfp_vmm_credit), vmm_channel_credit, VMM_OPEN},
+};
+
+static int for_channel(struct vmm *vmm, const struct vfp_vmm_frame *frame, const struct frame_rule *rule)
+{
+    struct vmm_channel *channel = vmm_channel_find(vmm, frame->channel);
+    if (frame->channel == 0 || frame->channel > vmm->last_id)
+        return VFP_VMM_RULE_CHANNEL_KNOWN;
+    if (!channel || channel->state == VMM_ENDED)
+        return 0; /* it crossed the RESCIND */
+    if (channel->state == VMM_WAITING)
+        return VFP_VMM_RULE_CHANNEL_KNOWN;
+    if (channel->state != rule->state)
+        return VFP_VMM_RULE_CHANNEL_STATE;
+    return rule->handle(channel, frame);
+}
+
+static int judge(struct vmm_connection *connection, const struct vfp_vmm_frame *frame)
+{
+    struct vmm *vmm = connection->vmm;
+    const struct frame_rule *rule = &frames[frame->type < sizeof frames / sizeof frames[0] ? frame->type : 0];
+    if (!connection->greeted && frame->type != VFP_VMM_HELLO)
+        return VFP_VMM_RULE_HELLO_FIRST;
+    if (!rule->length)
+        return VFP_VMM_RULE_FRAME_TYPE;
+    if (frame->flags)
+        return VFP_VMM_RULE_FRAME_FLAGS;
+    if (frame->length < rule->length || frame->length > rule->longest)
+        return VFP_VMM_RULE_FRAME_SIZE;
+    return rule->handle ? for_channel(vmm, frame, rule) : greet(vmm, frame);
+}
+
+bool vmm_frame_take(struct vmm_connection *connection, const struct vfp_vmm_frame *frame)
+{
+    int broken = judge(connection, frame);
+    return !broken || vmm_refuse(connection->vmm, frame, (enum vfp_vmm_rule)broken);
+}
