@@ -7,6 +7,8 @@
  * that writers of other bytes of the dword lose nothing; otherwise it compares and swaps. Calls of several pieces, and
  * FLR, exclude each other by the VF's stripe. All writes of the PF that are more than a plain store hold device->lock.
  *
+ * Under strict timing a call of one piece is no exception: the check whether the VF is ready and the store are one.
+ *
  * Racing with disable: memory stays mapped, so a late store hits memory of a VF that is gone. It is wiped when VFs are
  * next enabled.
  */
@@ -190,6 +192,13 @@ static bool still_answers(const struct pci_device *device, int function)
     return !device->timed || !device->options.strict_timing || !early_ns(device, function);
 }
 
+/* One piece, and nothing that asks for more. Under strict timing a call that met the start of a reset must be wiped or
+ * refused as a whole (pci.md 5.12 rule 7), so that even one piece takes the stripe. */
+static bool needs_no_lock(const struct pci_device *device, uint32_t offset, uint32_t length)
+{
+    return is_single(offset, length) && !(device->timed && device->options.strict_timing);
+}
+
 /* ---- one function ---------------------------------------------------------------------------------------------- */
 
 static struct target vf_target(struct pci_device *device, int function)
@@ -279,7 +288,7 @@ static __attribute__((noinline)) uint32_t write_any(struct pci_device *device, i
         return write_pf(device, offset, bytes, length);
     if (!vf_answers(device, function))
         return 0;
-    if (!is_single(offset, length))
+    if (!needs_no_lock(device, offset, length))
         return write_vf_pieces(device, function, offset, bytes, length);
     write_vf_single(device, function, offset, bytes, length);
     return length;
@@ -329,7 +338,7 @@ static __attribute__((noinline)) uint32_t read_any(struct pci_device *device, in
             memset(bytes, 0xff, length);
         return 0;
     }
-    if (!is_single(offset, length))
+    if (!(pf ? is_single(offset, length) : needs_no_lock(device, offset, length)))
         return read_locked(device, function, offset, bytes, length);
     const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
     read_pieces(pci_map_of(device, function), slots, offset, bytes, length);

@@ -340,6 +340,64 @@ static void a_card_pulled_among_accesses_answers_length_or_zero_and_then_never(v
     }
 }
 
+/* ---- strict timing: a write that meets the start of a reset is wiped with it or refused (pci.md 5.12 rule 7) -------
+ */
+
+#define FLR_ROUNDS 400u
+
+struct resetting {
+    struct pci_device *device;
+    _Atomic uint64_t now_ns;
+    _Atomic unsigned round, done; /* the one that the writer may begin, the one whose write was refused */
+};
+
+static uint64_t resetting_now(void *context)
+{
+    return atomic_load(&((struct resetting *)context)->now_ns);
+}
+
+static void *write_until_refused(void *argument)
+{
+    struct resetting *resetting = argument;
+    uint32_t value = 0x12345670;
+    for (unsigned round = 1; round <= FLR_ROUNDS; round++) {
+        while (atomic_load(&resetting->round) < round)
+            ;
+        while (pci_config_write(resetting->device, 0, 0x54, &value, 4) == 4)
+            ;
+        atomic_store(&resetting->done, round);
+    }
+    return NULL;
+}
+
+static void a_write_that_meets_a_reset_under_strict_timing_does_not_outlive_it(void **state)
+{
+    (void)state;
+    struct resetting resetting = {.device = NULL};
+    struct pci_device_options options = {
+        .now_ns = resetting_now, .context = &resetting, .ready_delay_ns = 100, .strict_timing = true};
+    struct capture_page page;
+    pthread_t writer;
+    uint16_t flr = 0x8000;
+    page_load(&page, CARD_SYNTHETIC);
+    resetting.device = page_device(&page, &options);
+    assert_int_equal(pci_sriov_enable(resetting.device, 1), PCI_OK);
+    atomic_fetch_add(&resetting.now_ns, 100);
+    assert_int_equal(pthread_create(&writer, NULL, write_until_refused, &resetting), 0);
+    for (unsigned round = 1; round <= FLR_ROUNDS; round++) {
+        atomic_store(&resetting.round, round);
+        while (get(resetting.device, 0, 0x54, 4) == 0)
+            ; /* it writes */
+        assert_int_equal(pci_config_write(resetting.device, 0, 0x98, &flr, 2), 2);
+        while (atomic_load(&resetting.done) < round)
+            ;
+        atomic_fetch_add(&resetting.now_ns, 100);
+        assert_int_equal(get(resetting.device, 0, 0x54, 4), 0);
+    }
+    pthread_join(writer, NULL);
+    pci_device_destroy(resetting.device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +408,7 @@ int main(void)
         cmocka_unit_test(accesses_racing_with_disable_answer_length_or_zero),
         cmocka_unit_test(a_save_has_each_call_as_a_whole),
         cmocka_unit_test(a_restore_among_reads_and_writes_is_seen_whole),
+        cmocka_unit_test(a_write_that_meets_a_reset_under_strict_timing_does_not_outlive_it),
         cmocka_unit_test(a_card_pulled_among_accesses_answers_length_or_zero_and_then_never),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
