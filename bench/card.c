@@ -35,6 +35,17 @@ static void shuffle(uint32_t *order, uint32_t count)
     }
 }
 
+/* A register for which a write is one store: the one with the most writable bits. */
+static uint32_t find_plain(const struct pci_map *map)
+{
+    uint32_t best = 0;
+    for (uint32_t dword = 0; dword < PCI_DWORDS; dword++)
+        if (map->dword[dword].kind == PCI_PLAIN &&
+            (!best || __builtin_popcount(map->dword[dword].rw) > __builtin_popcount(map->dword[best].rw)))
+            best = dword;
+    return best * 4;
+}
+
 bool bench_card_enable(struct bench_card *card, bool enable)
 {
     return NT_SUCCESS(
@@ -71,6 +82,8 @@ bool bench_card_open(struct bench_card *card, uint16_t vfs)
                                       (PINTERFACE)&card->bus)) &&
         bench_card_enable(card, true)) {
         shuffle(card->order, vfs);
+        card->plain = find_plain(&card->profile->vf);
+        card->control = card->profile->vf.express + 8u;
         return true;
     }
     bench_card_close(card);

@@ -21,6 +21,8 @@ struct bench_card {
     PCI_VIRTUALIZATION_INTERFACE bus;
     uint32_t *order; /* VFs in random order, the same in every run */
     uint32_t vfs, at;
+    uint32_t plain;   /* offset of a VF's register whose bits are all writable and without effect, or nearly all */
+    uint32_t control; /* of Device Control */
 };
 
 /* The calling thread is in the card's partition afterwards. False: nothing is left open. */

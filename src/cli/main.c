@@ -21,6 +21,7 @@ static const struct {
     {"dump", dump_main, "a card and its VFs as lspci -F reads them, raw or as guests see them"},
     {"setpci", setpci_main, "read and write a VF's registers by the names of setpci, through the PF driver"},
     {"profile", profile_main, "show what a capture makes of a card; synthesize one of 65,535 VFs"},
+    {"bench", bench_main, "what a host costs as VFs, PFs and guests become many"},
     {"guest", guest_main, "one guest process (started by run and replay)"},
 };
 

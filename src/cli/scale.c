@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a host costs that has 1 to 65,535 VFs, or 1 to 256 PFs.
+ */
+#include "cli/scale.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <vfplane/profile.h>
+
+#define ALL_VFS     UINT16_MAX
+#define BATCHES     21u
+#define BATCH       4096u /* requests */
+#define BATCH_QUICK 16u
+#define COMMAND     0x04u
+#define BUS_MASTER  0x0004u
+
+const struct scale_kind scale_kinds[SCALE_AXES] = {
+    [SCALE_VFS] = {"VFs", "VFs of one PF", {1, 4, 16, 64, 256, 1024, 4096, 16384, ALL_VFS}},
+    [SCALE_PFS] = {"PFs", "PFs of one host, a VF each", {1, 4, 16, 64, 256}},
+    [SCALE_GUESTS] = {"guests", "guest processes of one host, a VF each", {1, 4, 16, 64, 256}},
+};
+
+double scale_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+double scale_resident_bytes(void)
+{
+    char line[128];
+    double kilobytes = 0, value;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof(line), status))
+        if (sscanf(line, "RssAnon: %lf", &value) == 1 || sscanf(line, "RssShmem: %lf", &value) == 1)
+            kilobytes += value;
+    if (status)
+        fclose(status);
+    return kilobytes * 1024;
+}
+
+bool scale_card(char *path, unsigned vfs)
+{
+    int fd = mkstemp(path);
+    FILE *stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!stream)
+        return false;
+    bool written = vfp_profile_synth((uint16_t)vfs, stream) == 0;
+    return fclose(stream) == 0 && written;
+}
+
+static bool fail(struct scale_point *point, const struct vfp_host *host)
+{
+    snprintf(point->why, sizeof(point->why), "%s", host ? vfp_host_error(host) : "out of memory");
+    return false;
+}
+
+/* A PF, its adapter, its switch. */
+static struct vfp_adapter *add_pf(struct vfp_host *host, struct vfp_driver *driver, const char *card,
+                                  const char *address, unsigned vfs)
+{
+    struct vfp_pf *pf = vfp_pf_add(host, card, address);
+    struct vfp_adapter *adapter = pf ? vfp_adapter_start(driver, pf) : NULL;
+    return adapter && vfp_switch_create(adapter, vfs) == 0 ? adapter : NULL;
+}
+
+bool scale_host(const struct scale *scale, const char *card, unsigned vfs, struct vfp_host **host,
+                struct vfp_adapter **adapter, struct scale_point *point)
+{
+    *host = vfp_host_create(&(struct vfp_host_options){.workers = 1});
+    struct vfp_driver *driver = *host ? vfp_driver_load(*host, scale->pf_driver) : NULL;
+    *adapter = driver ? add_pf(*host, driver, card, NULL, vfs) : NULL;
+    return *adapter || fail(point, *host);
+}
+
+/* ---- the cost of a request ----------------------------------------------------------------------------------------
+ */
+
+static int ascending(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* To VFs in an order that no cache foresees. */
+static double measure_op(const struct scale *scale, struct vfp_vf **vfs, unsigned count)
+{
+    double ns[BATCHES];
+    uint32_t random = 2463534242u; /* xorshift */
+    unsigned batch = scale->quick ? BATCH_QUICK : BATCH;
+    for (unsigned i = 0; i < BATCHES; i++) {
+        double start = scale_now_ns();
+        for (unsigned j = 0; j < batch; j++) {
+            uint32_t value = j & 1 ? BUS_MASTER : 0;
+            random ^= random << 13, random ^= random >> 17, random ^= random << 5;
+            vfp_vf_config_write(vfs[random % count], COMMAND, &value, sizeof(value));
+        }
+        ns[i] = (scale_now_ns() - start) / batch;
+    }
+    qsort(ns, BATCHES, sizeof(ns[0]), ascending);
+    return ns[BATCHES / 2];
+}
+
+/* ---- the points -------------------------------------------------------------------------------------------------- */
+
+static void finish(const struct scale *scale, struct vfp_host *host, struct vfp_vf **vfs, unsigned count, double start,
+                   double memory, struct scale_point *point)
+{
+    if (!*point->why) {
+        point->start_ns = scale_now_ns() - start;
+        point->op_ns = measure_op(scale, vfs, count);
+        point->bytes = (scale_resident_bytes() - memory) / count;
+    }
+    double stop = scale_now_ns();
+    vfp_host_destroy(host);
+    point->stop_ns = scale_now_ns() - stop;
+    free(vfs);
+}
+
+static void measure_vfs(const struct scale *scale, unsigned count, struct scale_point *point)
+{
+    char card[] = "/tmp/vfplane-scale-XXXXXX";
+    struct vfp_host *host = NULL;
+    struct vfp_adapter *adapter;
+    struct vfp_vf **vfs = calloc(count, sizeof(struct vfp_vf *));
+    bool written = scale_card(card, ALL_VFS);
+    double start = scale_now_ns(), memory = scale_resident_bytes();
+    if (!vfs || !written)
+        fail(point, NULL);
+    else if (scale_host(scale, card, count, &host, &adapter, point))
+        for (unsigned i = 0; i < count && !*point->why; i++)
+            if (vfp_vf_allocate(adapter, &vfs[i]) != 0)
+                fail(point, host);
+    finish(scale, host, vfs, count, start, memory, point);
+    unlink(card);
+}
+
+static void measure_pfs(const struct scale *scale, unsigned count, struct scale_point *point)
+{
+    char address[32];
+    struct vfp_vf **vfs = calloc(count, sizeof(struct vfp_vf *));
+    double start = scale_now_ns(), memory = scale_resident_bytes();
+    struct vfp_host *host = vfs ? vfp_host_create(&(struct vfp_host_options){.workers = 1}) : NULL;
+    struct vfp_driver *driver = host ? vfp_driver_load(host, scale->pf_driver) : NULL;
+    if (!driver)
+        fail(point, host);
+    for (unsigned i = 0; i < count && !*point->why; i++) {
+        snprintf(address, sizeof(address), "%04x:01:00.0", i); /* a segment each */
+        struct vfp_adapter *adapter = add_pf(host, driver, scale->card, address, 1);
+        if (!adapter || vfp_vf_allocate(adapter, &vfs[i]) != 0)
+            fail(point, host);
+    }
+    finish(scale, host, vfs, count, start, memory, point);
+}
+
+static void (*const measures[SCALE_AXES])(const struct scale *scale, unsigned count, struct scale_point *point) = {
+    [SCALE_VFS] = measure_vfs,
+    [SCALE_PFS] = measure_pfs,
+    [SCALE_GUESTS] = scale_guests,
+};
+
+/* ---- a process each -----------------------------------------------------------------------------------------------
+ */
+
+static bool measure_point(const struct scale *scale, enum scale_axis axis, unsigned count, struct scale_point *point)
+{
+    int ends[2];
+    snprintf(point->why, sizeof(point->why), "no process");
+    if (pipe(ends) != 0)
+        return false;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct scale_point mine = {.count = count};
+        close(ends[0]);
+        measures[axis](scale, count, &mine);
+        _exit(write(ends[1], &mine, sizeof(mine)) == sizeof(mine) ? EXIT_OK : EXIT_WRONG);
+    }
+    close(ends[1]);
+    if (pid > 0 && read(ends[0], point, sizeof(*point)) != sizeof(*point))
+        snprintf(point->why, sizeof(point->why), "its process ended");
+    close(ends[0]);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return !*point->why;
+}
+
+bool scale_measure(struct scale *scale)
+{
+    bool all = true;
+    for (enum scale_axis axis = SCALE_VFS; axis < SCALE_AXES; axis++) {
+        for (unsigned i = 0; i < SCALE_POINTS && scale_kinds[axis].counts[i]; i++) {
+            struct scale_point *point = &scale->point[axis][i];
+            if (scale->quick && i > 1)
+                break;
+            if (measure_point(scale, axis, scale_kinds[axis].counts[i], point))
+                continue;
+            complain("%u %s: %s", scale_kinds[axis].counts[i], scale_kinds[axis].name, point->why);
+            *point = (struct scale_point){0};
+            all = false;
+        }
+    }
+    return all;
+}
