@@ -343,6 +343,26 @@ static void no_vfs_at_all_is_a_device_without_vfs(void **state)
     pci_device_destroy(device);
 }
 
+static void initial_vfs_0_leaves_no_vf_to_enable_either_way(void **state)
+{
+    (void)state; /* edk2 #10186 */
+    struct capture_page page;
+    page_load(&page, CARD_82576);
+    put16(page.pf.space, SRIOV_82576 + 0x0c, 0);
+    struct pci_device *device = page_device(&page, NULL);
+    assert_int_equal(pci_sriov_total_vfs(device), 8);
+    assert_int_equal(pci_sriov_enable(device, 1), PCI_BAD_PARAMETER);
+    set(device, PF, NUM_VFS, 2, 1);
+    set(device, PF, CONTROL, 2, 9);
+    assert_int_equal(get(device, PF, CONTROL, 2) & 1, 0);
+    assert_int_equal(pci_sriov_num_vfs(device), 0);
+    set(device, PF, NUM_VFS, 2, 0);
+    set(device, PF, CONTROL, 2, 9); /* VF Enable with NumVFs 0 is no VFs, not a refusal */
+    assert_int_equal(get(device, PF, CONTROL, 2) & 1, 1);
+    assert_int_equal(pci_sriov_num_vfs(device), 0);
+    pci_device_destroy(device);
+}
+
 #define CASE(name) cmocka_unit_test(name)
 
 int main(void)
@@ -367,6 +387,7 @@ int main(void)
         CASE(read_only_registers_of_the_capability_keep_their_value),
         CASE(num_vfs_counts_in_16_bits),
         CASE(no_vfs_at_all_is_a_device_without_vfs),
+        CASE(initial_vfs_0_leaves_no_vf_to_enable_either_way),
     };
     return cmocka_run_group_tests_name("sriov", tests, NULL, NULL);
 }

@@ -32,6 +32,9 @@ static const struct passed passed[] = {
     {"a hole", 0x60, 4, 0xFFFFFFFF, 0, 0, 0},
     {"extended hole", 0xFFC, 4, 0xFFFFFFFF, 0, 0, 0},
     {"Cache Line Size", 0x0C, 1, 0x10, 0, 0, 0},
+    {"Latency Timer", 0x0D, 1, 0xFF, 0, 0, 0},
+    {"Header Type", 0x0E, 1, 0x81, 0, 0, 0},
+    {"BIST", 0x0F, 1, 0xFF, 0, 0, 0},
 };
 
 static void only_what_the_policy_names_goes_down_and_only_its_bits(void **state)
