@@ -19,7 +19,7 @@ UNDEFINED = 'Uwv'
 
 def room_of_object(library, member):
     """Meson names src/vpci/vsp/x.c of libvpci.a vsp_x.c.o."""
-    inner = re.match(r'(vsp|vsc)_', member) if library == 'vpci' else None
+    inner = re.match(r'(vsp|vsc|vmm)_', member) if library == 'vpci' else None
     return inner[1] if inner else library
 
 
@@ -38,7 +38,7 @@ def read_symbols(nm_output):
 
 
 def complaints_of(room, names, has):
-    granted = set(house.MAY_INCLUDE[ROOMS[room]].split()) | {room} | ({'vpci'} if room in ('vsp', 'vsc') else set())
+    granted = set(house.MAY_INCLUDE[ROOMS[room]].split()) | {room} | ({'vpci'} if room in ('vsp', 'vsc', 'vmm') else set())
     for name in sorted(names):
         if has[name] and not has[name] & granted:
             yield f'{room} may not call {name} of {" and ".join(sorted(has[name]))}'
