@@ -11,6 +11,7 @@ static void init_parts(struct ndis_adapter *adapter)
     atomic_init(&adapter->state, NDIS_HALTED);
     atomic_init(&adapter->oids.closed, NDIS_STATUS_CLOSING);
     atomic_init(&adapter->patience, NDIS_PATIENCE_MS);
+    adapter->checks.on = nt_contracts(adapter->room->nt) != VFP_UNCHECKED;
     adapter->own.adapter = adapter;
     adapter->own.own = true;
     adapter->own.driver.name = "NDIS";
@@ -22,9 +23,9 @@ struct ndis_adapter *ndis_adapter_create(struct ndis_driver *driver, PDEVICE_OBJ
 
     if (!adapter)
         return NULL;
-    init_parts(adapter);
     adapter->driver = driver;
     adapter->room = ndis_partition_hold(driver->room->nt);
+    init_parts(adapter);
     adapter->pdo = pdo;
     adapter->number = atomic_fetch_add(&driver->room->numbers, 1) + 1;
     if (ndis_adapter_list(adapter))
@@ -79,6 +80,10 @@ void ndis_work_wait(struct ndis_adapter *adapter)
 
 struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routine)
 {
+    const struct nt_callback *running = nt_callback_current;
+
+    if (running && running->subject == handle && running->state == ndis_state_name)
+        return handle; /* a handler of this adapter runs on this thread: the usual case needs no table */
     if (ndis_adapter_exists(ndis_partition_of(nt_current()), handle))
         return handle;
     nt_violation_in(NDIS_RULE(BAD_ADAPTER_HANDLE), routine, "%s: %p is no adapter handle", routine, handle);

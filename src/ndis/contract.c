@@ -17,14 +17,3 @@ const char *ndis_state_name(const void *subject)
 
     return atomic_load(&adapter->removed) ? "removed" : names[atomic_load(&adapter->state)];
 }
-
-void ndis_call_begin(struct nt_callback *callback, struct ndis_adapter *adapter, const char *handler,
-                     const char *request)
-{
-    callback->driver = nt_driver_name(adapter->driver->object);
-    callback->routine = handler;
-    callback->request = request;
-    callback->state = ndis_state_name;
-    callback->subject = adapter;
-    nt_callback_begin(callback);
-}

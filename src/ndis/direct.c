@@ -54,12 +54,15 @@ static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request,
 {
     struct ndis_adapter *adapter = binding->adapter;
     struct ndis_slot *slot = ndis_slot_of(request);
+    struct nt_callback callback;
     NDIS_STATUS status;
     bool early;
 
     *slot = (struct ndis_slot){.binding = binding, .row = row, .span = trace_current ? trace_span_id() : 0};
     list(&adapter->direct, request);
+    ndis_call_begin(&callback, adapter, "MiniportDirectOidRequest", row->name);
     status = ndis_slot_call(adapter, request, adapter->driver->handlers.DirectOidRequestHandler, &early);
+    nt_callback_end(&callback);
     if (status == NDIS_STATUS_PENDING && !early)
         return status;
     unlist(&adapter->direct, request);

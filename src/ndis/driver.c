@@ -192,6 +192,7 @@ static NDIS_STATUS register_driver(PDRIVER_OBJECT object, NDIS_HANDLE context, c
         return status == NDIS_STATUS_SUCCESS ? NDIS_STATUS_RESOURCES : status;
     }
     driver->object = object;
+    driver->name = nt_driver_name(object);
     driver->context = context;
     list_driver(driver);
     *handle = driver;

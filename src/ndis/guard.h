@@ -51,7 +51,8 @@ struct ndis_sriov_now ndis_sriov_now(struct ndis_adapter *adapter);
 /* RequestorId of a VF as the bus driver says; false: it does not say. */
 bool ndis_vf_location(struct ndis_adapter *adapter, USHORT vf, ULONG *rid);
 
-/* Before MiniportOidRequest, and when the request has ended with `status`. */
+/* Before MiniportOidRequest, if the partition checks (ndis_checks.on); and when the request has ended with `status`, if
+ * its buffer is guarded. */
 void ndis_verify_begin(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request);
 void ndis_verify_end(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status);
 /* The miniport never completed the request: it ends without what the miniport wrote, and nothing is judged. */

@@ -69,6 +69,7 @@ struct ndis_driver {
     struct ndis_driver *next;
     struct ndis_partition *room;
     PDRIVER_OBJECT object;
+    const char *name; /* the object's */
     NDIS_HANDLE context;
     unsigned version;                              /* 630 for NDIS 6.30 */
     bool takes_options;                            /* MiniportSetOptions is running */
@@ -226,6 +227,7 @@ struct ndis_transition {
 
 /* What the contracts remember between the parts of a request, and between requests (verify.c). */
 struct ndis_checks {
+    bool on;           /* not VFP_UNCHECKED */
     bool was_enabled;  /* VF Enable before OID_NIC_SWITCH_CREATE_SWITCH */
     bool made_enabled; /* that request set it */
     /* The last call of this request for a VF's configuration space, when it transferred too little; else 0. */
@@ -278,8 +280,16 @@ struct ndis_adapter {
 };
 
 /* A handler of the miniport runs on this thread from begin to nt_callback_end (nt/contract.h). */
-void ndis_call_begin(struct nt_callback *callback, struct ndis_adapter *adapter, const char *handler,
-                     const char *request);
+static inline void ndis_call_begin(struct nt_callback *callback, struct ndis_adapter *adapter, const char *handler,
+                                   const char *request)
+{
+    callback->driver = adapter->driver->name;
+    callback->routine = handler;
+    callback->request = request;
+    callback->state = ndis_state_name;
+    callback->subject = adapter;
+    nt_callback_begin(callback);
+}
 
 static inline struct ndis_adapter *ndis_adapter_at(PDEVICE_OBJECT fdo)
 {

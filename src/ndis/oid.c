@@ -23,17 +23,26 @@ static UCHAR type_bit(NDIS_REQUEST_TYPE type)
 /* The request leaves the adapter: what NDIS keeps is brought up to date, byte counts are checked. */
 static NDIS_STATUS settle(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
 {
-    const struct ndis_oid *row = ndis_slot_of(request)->row;
+    const struct ndis_slot *slot = ndis_slot_of(request);
     NDIS_STATUS booked = status;
+
+    if (adapter->guard.active)
+        ndis_verify_end(adapter, request, status);
+    ndis_oid_counts(request, slot->row->name, status);
+    if (slot->row->done && slot->booked)
+        booked = slot->row->done(adapter, request, status);
+    return slot->raw ? status : booked; /* the issuer of a raw one sees what the miniport said */
+}
+
+/* The same for a request that ends outside of MiniportOidRequest, and is the driver's all the same. */
+static NDIS_STATUS settle_late(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
+{
     struct nt_callback callback;
 
-    ndis_call_begin(&callback, adapter, "MiniportOidRequest", row->name);
-    ndis_verify_end(adapter, request, status);
-    ndis_oid_counts(request, row->name, status);
-    if (row->done && ndis_slot_of(request)->booked)
-        booked = row->done(adapter, request, status);
+    ndis_call_begin(&callback, adapter, "MiniportOidRequest", ndis_slot_of(request)->row->name);
+    status = settle(adapter, request, status);
     nt_callback_end(&callback);
-    return ndis_oid_is_raw(request) ? status : booked; /* the issuer of a raw one sees what the miniport said */
+    return status;
 }
 
 /* Ends the owner's request towards its issuer and gives the adapter to the next one, which is returned. When there is
@@ -67,16 +76,15 @@ NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST reque
                            MINIPORT_OID_REQUEST_HANDLER handler, bool *early)
 {
     struct ndis_slot *slot = ndis_slot_of(request);
-    struct nt_callback callback;
     char text[64];
     NDIS_STATUS status;
 
     TRACE_DOOR(span, "ndis", slot->row->name, "%s", ndis_oid_describe(slot->row, request, text, sizeof text));
     TRACE_UNDER(span, slot->span);
     slot->span = span.trace ? span.record.id : 0;
-    ndis_call_begin(&callback, adapter, "MiniportOidRequest", slot->row->name);
     atomic_store_explicit(&slot->word, SLOT_WORD(SLOT_RUNNING, 0), memory_order_release);
     status = handler(adapter->context, request);
+    nt_callback_returned(nt_callback_current);
     *early = false;
     if (status == NDIS_STATUS_PENDING) {
         slot->since = nt_clock_ns(adapter->room->nt);
@@ -88,7 +96,6 @@ NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST reque
                      slot->row->name, ndis_status_name(status));
         status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
     }
-    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     return status;
 }
@@ -113,15 +120,19 @@ static NDIS_STATUS book(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 /* The owner's request goes to the miniport. */
 static NDIS_STATUS enter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, bool *early)
 {
+    struct nt_callback callback;
     NDIS_STATUS status;
 
     atomic_store_explicit(&adapter->oids.current_binding, ndis_slot_of(request)->binding, memory_order_relaxed);
     atomic_store_explicit(&adapter->oids.current_id, request->RequestId, memory_order_relaxed);
-    ndis_verify_begin(adapter, request);
+    if (adapter->checks.on)
+        ndis_verify_begin(adapter, request);
+    ndis_call_begin(&callback, adapter, "MiniportOidRequest", ndis_slot_of(request)->row->name);
     status = ndis_slot_call(adapter, request, adapter->driver->handlers.OidRequestHandler, early);
-    if (status == NDIS_STATUS_PENDING && !*early)
-        return status;
-    return settle(adapter, request, status);
+    if (status != NDIS_STATUS_PENDING || *early)
+        status = settle(adapter, request, status);
+    nt_callback_end(&callback);
+    return status;
 }
 
 /* Runs the owner's request. PASSIVE_LEVEL. *early: the miniport completed it before it returned PENDING, so the issuer
@@ -162,7 +173,7 @@ static void run_next(void *context)
 
 void ndis_oid_finish(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, NDIS_STATUS status)
 {
-    hand_to_worker(adapter, finish(adapter, request, settle(adapter, request, status)));
+    hand_to_worker(adapter, finish(adapter, request, settle_late(adapter, request, status)));
 }
 
 void ndis_oid_go_on(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
@@ -229,11 +240,12 @@ static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request,
     return NDIS_STATUS_PENDING;
 }
 
-/* Who may send what to whom (ndis.md 4.1, 4.13, 5.13): the rules that need no state of the switch. */
-static NDIS_STATUS admit(struct ndis_binding *binding, PNDIS_OID_REQUEST request, const struct ndis_oid *row)
+/* Who may send what to whom (ndis.md 4.1, 4.13, 5.13): the rules that need no state of the switch. `type` is the bit of
+ * the request's type. */
+static NDIS_STATUS admit(struct ndis_binding *binding, PNDIS_OID_REQUEST request, const struct ndis_oid *row,
+                         UCHAR type)
 {
     struct ndis_adapter *adapter = binding->adapter;
-    UCHAR type = type_bit(request->RequestType);
 
     if (!(type & (row->sent | row->answered)))
         return NDIS_STATUS_NOT_SUPPORTED;
@@ -248,10 +260,23 @@ static NDIS_STATUS admit(struct ndis_binding *binding, PNDIS_OID_REQUEST request
     return NDIS_STATUS_SUCCESS;
 }
 
+static const struct ndis_oid *find_row(struct ndis_binding *binding, NDIS_OID oid)
+{
+    _Atomic(const struct ndis_oid *) *recent = &binding->recent[oid % NDIS_RECENT];
+    const struct ndis_oid *row = atomic_load_explicit(recent, memory_order_relaxed);
+
+    if (row && row->oid == oid)
+        return row;
+    row = ndis_oid_find(oid);
+    atomic_store_explicit(recent, row, memory_order_relaxed);
+    return row;
+}
+
 static NDIS_STATUS submit_here(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
 {
     struct ndis_adapter *adapter = binding->adapter;
-    const struct ndis_oid *row = ndis_oid_find(request->DATA.QUERY_INFORMATION.Oid);
+    const struct ndis_oid *row = find_row(binding, request->DATA.QUERY_INFORMATION.Oid);
+    UCHAR type = type_bit(request->RequestType);
     NDIS_STATUS status = atomic_load(&adapter->oids.closed);
 
     if (status != NDIS_STATUS_SUCCESS)
@@ -259,12 +284,12 @@ static NDIS_STATUS submit_here(struct ndis_binding *binding, PNDIS_OID_REQUEST r
     clear_counts(request);
     if (ndis_oid_is_raw(request))
         return send(binding, request, row);
-    status = admit(binding, request, row);
+    status = admit(binding, request, row, type);
     if (status != NDIS_STATUS_SUCCESS) {
         TRACE_REFUSE("ndis", "OID_ADMISSION ndis.md 4.1", "%s: %s", row->name, ndis_status_name(status));
         return status;
     }
-    if (row->answered & type_bit(request->RequestType)) {
+    if (row->answered & type) {
         TRACE_DOOR(span, "ndis", row->name, "answered by NDIS");
         status = row->answer(adapter, request);
         TRACE_DONE(span, "%s", ndis_status_name(status));
@@ -339,7 +364,7 @@ NDIS_EXPORT VOID NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDI
     if (ndis_slot_take(slot, SLOT_PENDED, SLOT_WORD(SLOT_DONE, 0))) {
         TRACE_DOOR(span, "ndis", "NdisMOidRequestComplete", "%s", slot->row->name);
         TRACE_UNDER(span, slot->span);
-        Status = settle(adapter, Request, Status);
+        Status = settle_late(adapter, Request, Status);
         TRACE_DONE(span, "%s", ndis_status_name(Status));
         hand_to_worker(adapter, finish(adapter, Request, Status));
     } else if (!ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_EARLY, Status))) {

@@ -93,8 +93,11 @@ struct ndis_queue {
     _Atomic(struct ndis_binding *) current_binding;
 };
 
+#define NDIS_RECENT 8 /* a power of two; the OIDs of a VF's configuration are neighbours and all find a place */
+
 struct ndis_binding {
     ULONG64 magic;
+    _Atomic(const struct ndis_oid *) recent[NDIS_RECENT]; /* rows of what it sent last, by the low bits of the OID */
     struct ndis_binding *next;
     struct ndis_adapter *adapter;
     struct ndis_overlying driver;

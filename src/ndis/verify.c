@@ -312,8 +312,6 @@ static bool is_of_switch(NDIS_OID oid)
 
 void ndis_verify_begin(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 {
-    if (nt_contracts(adapter->room->nt) == VFP_UNCHECKED)
-        return;
     atomic_store_explicit(&adapter->checks.vf_data, 0, memory_order_relaxed);
     if (is_of_switch(ndis_slot_of(request)->row->oid))
         adapter->checks.was_enabled = ndis_sriov_now(adapter).enabled;
@@ -325,11 +323,8 @@ void ndis_verify_end(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, ND
     struct ndis_guard *guard = &adapter->guard;
     const struct ndis_oid *row = ndis_slot_of(request)->row;
     struct judged judged = {adapter, request, row->name, guard->issuer, guard->copy, guard->length, status};
-    const struct check *check;
+    const struct check *check = find_check(row->oid);
 
-    if (!guard->active)
-        return;
-    check = find_check(row->oid);
     if (check && ndis_is_pf(adapter))
         judge(&judged, check, row);
     if (!ndis_guard_leave(guard, request))
@@ -341,7 +336,7 @@ void ndis_verify_halted(struct ndis_adapter *adapter, const char *routine)
 {
     struct ndis_sriov_now now;
 
-    if (nt_contracts(adapter->room->nt) == VFP_UNCHECKED || !adapter->below.has_virtualization)
+    if (!adapter->checks.on || !adapter->below.has_virtualization)
         return;
     now = ndis_sriov_now(adapter);
     if (now.known && now.enabled && atomic_load(&adapter->enabled_vfs))

@@ -189,22 +189,13 @@ uint64_t nt_violations(const struct nt_partition *partition)
 
 /* ---- a driver's routine ------------------------------------------------------------------------------------------ */
 
-void nt_callback_begin(struct nt_callback *callback)
+void nt_callback_left(struct nt_callback *callback)
 {
-    callback->outer = nt_callback_current;
-    callback->irql = nt_irql;
-    callback->locks = nt_locks_held;
-    nt_callback_current = callback;
-}
-
-void nt_callback_end(struct nt_callback *callback)
-{
-    if (__builtin_expect(nt_locks_held > callback->locks, 0)) {
+    if (nt_locks_held > callback->locks) {
         nt_violation_in(NT_RULE(SPIN_LOCK_KEPT), callback->routine, "%s returns and holds %u spin locks it took",
                         callback->routine, nt_locks_held - callback->locks);
         nt_locks_release(callback->locks);
         nt_irql = callback->irql;
     }
     nt_irql_expect(callback->irql, callback->routine);
-    nt_callback_current = callback->outer;
 }

@@ -70,8 +70,25 @@ extern _Thread_local struct nt_callback *nt_callback_current __attribute__((tls_
 /* Spin locks that this thread holds. */
 extern _Thread_local unsigned nt_locks_held __attribute__((tls_model("initial-exec")));
 
-void nt_callback_begin(struct nt_callback *callback);
-/* Reports a lock that the routine kept (and releases it), or an IRQL that it did not restore (and restores it). */
-void nt_callback_end(struct nt_callback *callback);
+static inline void nt_callback_begin(struct nt_callback *callback)
+{
+    callback->outer = nt_callback_current;
+    callback->irql = nt_irql;
+    callback->locks = nt_locks_held;
+    nt_callback_current = callback;
+}
+void nt_callback_left(struct nt_callback *callback); /* reports and repairs */
+/* The driver has returned: reports a lock that the routine kept (and releases it), or an IRQL that it did not restore
+ * (and restores it). What is reported from now on until the end is still the routine's. */
+static inline void nt_callback_returned(struct nt_callback *callback)
+{
+    if (__builtin_expect(nt_locks_held > callback->locks || nt_irql != callback->irql, 0))
+        nt_callback_left(callback);
+}
+static inline void nt_callback_end(struct nt_callback *callback)
+{
+    nt_callback_returned(callback);
+    nt_callback_current = callback->outer;
+}
 
 #endif
