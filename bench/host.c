@@ -40,7 +40,7 @@ bool bench_host_open(struct bench_host *opened, enum vfp_contracts contracts)
     return false;
 }
 
-bool bench_host_open_many(struct bench_host *opened, unsigned vfs)
+bool bench_host_open_many(struct bench_host *opened, enum vfp_contracts contracts, unsigned vfs)
 {
     char profile[] = "/tmp/vfplane-bench-XXXXXX";
     int fd = mkstemp(profile);
@@ -48,7 +48,7 @@ bool bench_host_open_many(struct bench_host *opened, unsigned vfs)
     *opened = (struct bench_host){.why = "no profile"};
     bool written = stream && vfp_profile_synth((uint16_t)vfs, stream) == 0;
     written = stream && fclose(stream) == 0 && written;
-    bool open = written && open_host(opened, VFP_COUNT, profile, vfs);
+    bool open = written && open_host(opened, contracts, profile, vfs);
     if (fd >= 0)
         unlink(profile);
     return open;

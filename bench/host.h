@@ -17,7 +17,7 @@ struct bench_host {
 /* As `vfplane run` makes it: the 82576; one VF is allocated. False: `why` says what is missing; closed already. */
 bool bench_host_open(struct bench_host *opened, enum vfp_contracts contracts);
 /* A synthetic card with that many VFs, for guests; none is allocated. One thread serves them all. */
-bool bench_host_open_many(struct bench_host *opened, unsigned vfs);
+bool bench_host_open_many(struct bench_host *opened, enum vfp_contracts contracts, unsigned vfs);
 /* Allocates a VF for the guest at the other end of the socket, which is closed when that fails. */
 bool bench_host_attach(struct bench_host *opened, int socket);
 void bench_host_close(struct bench_host *opened);

@@ -100,7 +100,7 @@ static const char *measure(struct bench_table *table, int (*ends)[2], unsigned g
     static struct bench_host host;
     unsigned attached = 0, entered = 0;
     const char *why = "not all guests entered D0";
-    if (!bench_host_open_many(&host, guests))
+    if (!bench_host_open_many(&host, VFP_COUNT, guests))
         return host.why;
     double before = resident_bytes();
     while (attached < guests && bench_host_attach(&host, ends[attached][0]))

@@ -203,9 +203,9 @@ static const char *measure(struct bench_table *table, struct crowd *crowd)
     const char *why = "not all guests came";
     if (!fork_guests(crowd))
         return "no processes";
-    if (!bench_host_open_many(&crowd->many, MANY))
+    if (!bench_host_open_many(&crowd->many, VFP_COUNT, MANY))
         return crowd->many.why;
-    if (!bench_host_open_many(&crowd->lone, 1)) {
+    if (!bench_host_open_many(&crowd->lone, VFP_COUNT, 1)) {
         bench_host_close(&crowd->many);
         return crowd->lone.why;
     }

@@ -80,21 +80,10 @@ void ndis_work_wait(struct ndis_adapter *adapter)
 
 struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routine)
 {
-    const struct nt_callback *running = nt_callback_current;
-
-    if (running && running->subject == handle && running->state == ndis_state_name)
-        return handle; /* a handler of this adapter runs on this thread: the usual case needs no table */
-    if (ndis_adapter_exists(ndis_partition_of(nt_current()), handle))
+    if (ndis_is_running(handle) || ndis_adapter_exists(ndis_partition_of(nt_current()), handle))
         return handle;
     nt_violation_in(NDIS_RULE(BAD_ADAPTER_HANDLE), routine, "%s: %p is no adapter handle", routine, handle);
     return NULL;
-}
-
-struct ndis_adapter *ndis_entry(NDIS_HANDLE handle, KIRQL maximum, const char *routine)
-{
-    struct ndis_adapter *adapter = ndis_adapter_checked(handle, routine);
-
-    return adapter && nt_irql_at_most(maximum, routine) ? adapter : NULL;
 }
 
 struct nt_partition *ndis_partition(struct ndis_adapter *adapter)

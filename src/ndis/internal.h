@@ -298,8 +298,20 @@ static inline struct ndis_adapter *ndis_adapter_at(PDEVICE_OBJECT fdo)
 
 /* The adapter a miniport's handle names; NULL and BAD_ADAPTER_HANDLE when it names none. */
 struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routine);
-/* The same, with the IRQL rule of ndis.md 1.4. */
-struct ndis_adapter *ndis_entry(NDIS_HANDLE handle, KIRQL maximum, const char *routine);
+/* A handler of the adapter that the handle names runs on this thread: the usual case, which needs no table. */
+static inline bool ndis_is_running(NDIS_HANDLE handle)
+{
+    const struct nt_callback *running = nt_callback_current;
+
+    return running && running->subject == handle && running->state == ndis_state_name;
+}
+/* ndis_adapter_checked with the IRQL rule of ndis.md 1.4. */
+static inline struct ndis_adapter *ndis_entry(NDIS_HANDLE handle, KIRQL maximum, const char *routine)
+{
+    struct ndis_adapter *adapter = ndis_is_running(handle) ? handle : ndis_adapter_checked(handle, routine);
+
+    return adapter && nt_irql_at_most(maximum, routine) ? adapter : NULL;
+}
 bool ndis_adapter_exists(struct ndis_partition *room, const void *handle);
 struct ndis_adapter *ndis_adapter_create(struct ndis_driver *driver, PDEVICE_OBJECT pdo);
 void ndis_adapter_hold(struct ndis_adapter *adapter);

@@ -74,13 +74,14 @@ NDIS_EXPORT NDIS_STATUS NdisMEnableVirtualization(NDIS_HANDLE NdisMiniportHandle
 }
 
 /* The whole range or nothing: the rule of pci.md 5.1, which the bus driver applies as well. */
-static bool range_ok(const void *buffer, ULONG offset, ULONG length)
+static inline bool range_ok(const void *buffer, ULONG offset, ULONG length)
 {
     return buffer && length && (ULONG64)offset + length <= VF_SPACE;
 }
 
 /* Remembered for the judgement of the request in flight: success may not follow a transfer that fell short. */
-static void note(struct ndis_adapter *adapter, const char *routine, NDIS_SRIOV_FUNCTION_ID vf, ULONG asked, ULONG done)
+static inline void note(struct ndis_adapter *adapter, const char *routine, NDIS_SRIOV_FUNCTION_ID vf, ULONG asked,
+                        ULONG done)
 {
     atomic_store_explicit(&adapter->checks.vf_data, done < asked ? NDIS_VF_DATA_SHORT(vf) : 0, memory_order_relaxed);
     if (__builtin_expect(done, 1) || atomic_load(&adapter->removed))
@@ -91,7 +92,8 @@ static void note(struct ndis_adapter *adapter, const char *routine, NDIS_SRIOV_F
         nt_violation_in(NDIS_RULE(VF_DATA_NOT_ENABLED), routine, "VF %u is touched, virtualization is not enabled", vf);
 }
 
-static bool can_reach(struct ndis_adapter *adapter, const char *routine, const void *buffer, ULONG offset, ULONG length)
+static inline bool can_reach(struct ndis_adapter *adapter, const char *routine, const void *buffer, ULONG offset,
+                             ULONG length)
 {
     if (ndis_has_virtualization(adapter, routine) && !atomic_load(&adapter->removed) &&
         range_ok(buffer, offset, length))
