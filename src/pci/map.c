@@ -82,21 +82,27 @@ static int apply_rules(struct builder *b, const struct pci_rule *rules, unsigned
     return 0;
 }
 
+static const char *name_of(const struct builder *b, int index)
+{
+    return b->known[index] ? b->known[index]->name : "of an unknown kind";
+}
+
 /* No two capabilities may lie on one dword, and none may run out of its region. */
 static int claim(struct builder *b, int index, uint32_t length)
 {
     const struct pci_found *found = &b->found[index];
-    const char *name = b->known[index] ? b->known[index]->name : "an unknown one";
+    const char *name = name_of(b, index);
     uint32_t end = found->id & PCI_EXTENDED ? PCI_CONFIG_SIZE : 0x100;
     if (found->offset + length > end)
         return pci_fail(b->error, b->name, line_of(b->capture, found->offset),
                         "capability %s at %03x is %u bytes long and runs past %03x", name, found->offset, length,
                         end - 1);
     for (uint32_t dword = found->offset / 4; dword < (found->offset + length + 3) / 4; dword++) {
-        if (b->owner[dword])
+        int owner = b->owner[dword] - 1;
+        if (owner >= 0)
             return pci_fail(b->error, b->name, line_of(b->capture, dword * 4),
-                            "capability %s at %03x and the one at %03x both have the dword at %03x", name,
-                            found->offset, b->found[b->owner[dword] - 1].offset, dword * 4);
+                            "capability %s at %03x and capability %s at %03x both have the dword at %03x", name,
+                            found->offset, name_of(b, owner), b->found[owner].offset, dword * 4);
         b->owner[dword] = index + 1;
     }
     return 0;

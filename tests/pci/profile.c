@@ -114,7 +114,7 @@ static void capabilities_that_do_not_fit(void **state)
     page_load(&page, CARD_82576);
     page.vf.space[0x71] = 0x78; /* inside MSI-X */
     put32(page.vf.space, 0x78, 0x00030001);
-    refused_page(&page, "both have the dword at 078");
+    refused_page(&page, "at 078 and capability MSI-X at 070 both have the dword at 078");
     page_load(&page, CARD_82576);
     page.vf.space[0x71] = 0xe0;
     put32(page.vf.space, 0xe0, 0x00000011);
