@@ -60,6 +60,10 @@ uint64_t vfp_violations(const struct vfp_host *host);
  * Any thread, any time. */
 void vfp_host_set_spin(struct vfp_host *host, unsigned rounds);
 
+/* Every packet of the channels opened from now on is printed there, byte for byte with the fields that stand in it
+ * (docs/backchannel.md); NULL: of later ones no more. The stream stays the caller's and must outlive the channels. */
+void vfp_host_set_packets(struct vfp_host *host, FILE *stream);
+
 /* ---- devices and drivers ---------------------------------------------------------------------------------------- */
 
 /* Puts a card on the host's bus: `profile` is a file made by `lspci -vvvxxxx` (docs/profiles.md), `address`

@@ -6,6 +6,7 @@
 #include "cli/run.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static const struct argp_option options[] = {
     {"vf", 'V', "FILE", 0, "VF driver image; given several times, guests take them in turn (default: refnic_vf.so)", 0},
     {"keyword", 'k', "NAME=VALUE", 0, "a configuration keyword of the PF driver, as *SRIOV=1; several may be given", 0},
     {"keywords", 'K', "FILE", 0, "keywords from a file, one NAME=VALUE a line", 0},
+    {"packets", 'w', "FILE", 0, "write every packet of the guests' channels there, byte for byte and annotated", 0},
     {"trace", 't', "KIND", 0, "text, json, chrome or none (default text)", 0},
     {0},
 };
@@ -51,6 +53,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case 't':
         arguments->trace = text;
+        return 0;
+    case 'w':
+        arguments->packets = text;
         return 0;
     case 'n':
         set_number(state, "--vfs", text, &arguments->vfs);
@@ -94,6 +99,7 @@ static int start_host(struct run *run, const char *profile, const char *driver_p
         complain("out of memory");
         return EXIT_CANNOT;
     }
+    vfp_host_set_packets(run->host, run->packets);
     run->pf = keywords_set(arguments->keywords, run->host) ? NULL : vfp_pf_add(run->host, profile, NULL);
     if (!run->pf)
         return host_failed(run);
@@ -239,6 +245,8 @@ out:
 
 static bool work(struct run *run, char **lspci)
 {
+    if (!run->arguments->pf && !run->arguments->vf_count)
+        run_wait_settled(run);
     vfp_trace_heading(run->trace, "The PF's link changes: each guest is told and reads its block again");
     run->link_changed_ns = run_now_ns();
     if (vfp_link_set(run->adapter, true, 10 * GBIT)) {
@@ -275,18 +283,43 @@ static bool report(struct run *run, const char *lspci, FILE *out)
     return good;
 }
 
+static int open_packets(struct run *run)
+{
+    if (!run->arguments->packets)
+        return EXIT_OK;
+    run->packets = fopen(run->arguments->packets, "w");
+    if (!run->packets) {
+        complain("%s: %s", run->arguments->packets, strerror(errno));
+        return EXIT_CANNOT;
+    }
+    return EXIT_OK;
+}
+
+/* True unless they were wanted and could not all be written. */
+static bool close_packets(struct run *run)
+{
+    bool good = !run->packets || !ferror(run->packets);
+    if (!run->packets || (fclose(run->packets) == 0 && good))
+        return true;
+    complain("%s: %s", run->arguments->packets, strerror(errno));
+    return false;
+}
+
 static int run_all(struct run *run, const char *profile, const char *pf, const char *vf)
 {
     /* What a program reads has standard output to itself; what is for a person then goes to standard error. */
     bool is_data = strcmp(run->arguments->trace, "json") == 0 || strcmp(run->arguments->trace, "chrome") == 0;
     FILE *out = is_data ? stderr : stdout;
     char *lspci = NULL;
-    int result = start_host(run, profile, pf);
+    int result = open_packets(run);
+    if (!result)
+        result = start_host(run, profile, pf);
     if (!result)
         result = start_guests(run, vf);
     bool good = !result && work(run, &lspci);
     stop_guests(run);
     good = close_host(run) && good;
+    good = close_packets(run) && good;
     vfp_trace_drain(run->trace);
     vfp_trace_flush(run->trace);
     if (!result)

@@ -13,6 +13,7 @@
 
 struct run_arguments {
     const char *profile, *pf, *trace;
+    const char *packets; /* a file for them, NULL: not wanted */
     const char *vf[RUN_DRIVERS_MAX]; /* guests take them in turn; none: the reference VF driver */
     unsigned vf_count;
     unsigned vfs, guests;
@@ -34,6 +35,7 @@ struct run_guest {
 struct run {
     const struct run_arguments *arguments;
     struct vfp_trace *trace;
+    FILE *packets; /* NULL: not wanted */
     struct vfp_host *host;
     struct vfp_pf *pf;
     struct vfp_adapter *adapter;
@@ -44,6 +46,8 @@ struct run {
 
 uint64_t run_now_ns(void);
 
+/* Waits until what the reference drivers say to each other at their start is said, or ten seconds. */
+void run_wait_settled(struct run *run);
 /* Waits until every live guest was told of the link change and read its block again, or ten seconds. */
 void run_wait_for_rereads(struct run *run);
 /* Prints what each guest had to do and did; false when something is missing. */

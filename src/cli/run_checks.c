@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#define REREAD_TIMEOUT_MS 10000
+#define PATIENCE_MS 10000
 
 /* What the reference VF driver does in a run, and the door that shows it. */
 static const struct {
@@ -54,11 +54,36 @@ static bool all_reread(struct run *run)
     return true;
 }
 
-void run_wait_for_rereads(struct run *run)
+/* The reference PF driver asks every VF driver once for its statistics: it is told, acknowledges, and writes them. With
+ * the two control blocks of its start these are four writes at least. */
+static bool all_settled(struct run *run)
+{
+    for (unsigned i = 0; i < run->guest_count; i++) {
+        struct run_guest *guest = &run->guests[i];
+        const char *name = guest->child.name;
+        if (guest->running && !has_ended(guest) &&
+            (vfp_trace_doors(run->trace, name, "OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK", "SUCCESS", 0) < 1 ||
+             vfp_trace_doors(run->trace, name, "NdisMWriteConfigBlock", "SUCCESS", 0) < 4))
+            return false;
+    }
+    return true;
+}
+
+static void wait_until(struct run *run, bool (*done)(struct run *run))
 {
     const struct timespec step = {.tv_nsec = 1000000};
-    for (unsigned i = 0; i < REREAD_TIMEOUT_MS && !all_reread(run); i++)
+    for (unsigned i = 0; i < PATIENCE_MS && !done(run); i++)
         nanosleep(&step, NULL);
+}
+
+void run_wait_settled(struct run *run)
+{
+    wait_until(run, all_settled);
+}
+
+void run_wait_for_rereads(struct run *run)
+{
+    wait_until(run, all_reread);
 }
 
 static bool check_guest(struct run *run, const struct run_guest *guest, FILE *out)

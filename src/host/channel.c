@@ -31,6 +31,11 @@ void vfp_host_set_spin(struct vfp_host *host, unsigned rounds)
     vsp_set_spin(host->vsp, rounds);
 }
 
+void vfp_host_set_packets(struct vfp_host *host, FILE *stream)
+{
+    host->packets = stream;
+}
+
 /* ---- what the VSP calls, with the channel ------------------------------------------------------------------------ */
 
 static void on_ended(void *context, bool orderly, const char *reason)
@@ -80,6 +85,7 @@ static int add(struct vfp_channel *channel, const struct host_carrier *carrier, 
                                                 .interrupt = on_interrupt,
                                                 .bar = on_bar,
                                                 .window = on_window,
+                                                .packets = channel->vf->adapter->host->packets,
                                                 .context = channel};
     const struct vsp_carrier over = {carrier->create, carrier->answered, channel};
     struct vsp *vsp = channel->vf->adapter->host->vsp;

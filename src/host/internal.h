@@ -52,6 +52,7 @@ struct vfp_host {
     struct vfp_driver *drivers;
     struct vfp_adapter *adapters;
     uint64_t relids[HOST_RELIDS / 64]; /* channels in use, one bit a relid; 0 is never used */
+    FILE *packets;                     /* of channels opened from now on; NULL: none */
     bool has_patience;                 /* else NDIS's own */
     unsigned patience_ms;
     uint32_t vfs_made; /* for MAC addresses that differ */

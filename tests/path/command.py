@@ -123,6 +123,18 @@ def json_trace_is_one_object_a_line():
 
 
 @case
+def packets_of_every_guest_are_written():
+    with tempfile.NamedTemporaryFile("r") as file:
+        assert vfplane("run", "--trace", "none", "--packets", file.name).returncode == 0
+        packets = file.read()
+    for guest in ("guest 1", "guest 2"):
+        for packet in (f"from {guest}: QUERY_PROTOCOL_VERSION, 24 bytes", f"to {guest}: BUS_RELATIONS2, 56 bytes",
+                       f"from {guest}: WRITE_BLOCK, 168 bytes", f"to {guest}: INVALIDATE_BLOCK, 32 bytes"):
+            assert packet in packets, packet
+    one_line(vfplane("run", "--packets", "/nowhere/packets"), 2, "/nowhere/packets", "No such file")
+
+
+@case
 def trace_none_prints_no_tree():
     result = vfplane("run", "--trace", "none")
     assert result.returncode == 0 and "config window write" not in result.stdout

@@ -127,8 +127,13 @@ unsigned raw_ended(struct raw_guest *raw)
 struct raw_guest *raw_guest_on(struct raw_host *host, uint32_t relid, int socket)
 {
     struct raw_guest *raw = calloc(1, sizeof *raw);
-    struct vsp_channel_options options = {
-        .name = "guest", .relid = relid, .ended = on_ended, .interrupt = on_interrupt, .bar = on_bar, .context = raw};
+    struct vsp_channel_options options = {.name = "guest",
+                                          .relid = relid,
+                                          .ended = on_ended,
+                                          .interrupt = on_interrupt,
+                                          .bar = on_bar,
+                                          .context = raw,
+                                          .packets = host->packets};
 
     assert_non_null(raw);
     pthread_mutex_init(&raw->lock, NULL);

@@ -18,6 +18,7 @@ struct raw_host {
     struct vstack *stack;
     struct vsp *vsp;
     bool borrowed; /* the VSP is another's */
+    FILE *packets; /* of guests made from now on; NULL: not wanted */
 };
 
 struct raw_bar {

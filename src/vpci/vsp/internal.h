@@ -99,6 +99,7 @@ struct vsp_channel {
     struct vsp_channel_options options;
     char name[64];
     struct vmbus_host *host;
+    struct vsp_packets *packets; /* NULL: not wanted */
     struct vsp_counters counters;
 
     /* posted from anywhere */
@@ -259,6 +260,11 @@ void vsp_messages_clear(struct vsp_channel *channel); /* the VF's MSI-X table af
 /* calls.c */
 void vsp_call_finished(struct vsp_call *call);
 void vsp_calls_expire(struct vsp_channel *channel, uint64_t now);
+
+/* packets.c. `packet->length` bytes at `payload`; a worker's. NULL: no memory. */
+struct vsp_packets *vsp_packets_create(FILE *stream);
+void vsp_packets_print(struct vsp_packets *packets, const char *name, bool to_guest, const struct vmbus_packet *packet,
+                       const void *payload);
 
 /* cfgwindow.c */
 bool vsp_window_pump(struct vsp_channel *channel);

@@ -74,6 +74,8 @@ static bool take(struct vsp_channel *channel)
         vsp_broken(channel, "PACKET_TYPE vpci-wire.md 6.3", "the guest sent a packet that is not in-band data");
         return true;
     }
+    if (__builtin_expect(channel->packets != NULL, 0) && length >= 0)
+        vsp_packets_print(channel->packets, channel->name, false, &packet, buffer);
     vsp_count(&channel->counters.messages);
     message = (struct vsp_message){.bytes = buffer,
                                    .length = length < 0 ? 0 : (uint32_t)length,

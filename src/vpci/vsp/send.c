@@ -25,6 +25,8 @@ static void send_packet(struct vsp_channel *channel, const struct vmbus_packet *
         return;
     }
     channel->signal |= signal;
+    if (__builtin_expect(channel->packets != NULL, 0))
+        vsp_packets_print(channel->packets, channel->name, true, packet, payload);
 }
 
 void vsp_send(struct vsp_channel *channel, const void *payload, uint32_t length)

@@ -61,6 +61,7 @@ static void channel_free(struct vsp_channel *channel)
 {
     vsp_interrupts_free(channel);
     free(channel->held);
+    free(channel->packets);
     pthread_cond_destroy(&channel->removed_cond);
     pthread_mutex_destroy(&channel->lock);
     free(channel);
@@ -76,6 +77,7 @@ static struct vsp_channel *channel_new(struct vsp *vsp, struct vstack_vf *vf, co
     channel->options = *options;
     snprintf(channel->name, sizeof(channel->name), "%s", options->name ? options->name : "guest");
     channel->options.name = channel->name;
+    channel->packets = options->packets ? vsp_packets_create(options->packets) : NULL;
     channel->done_end = &channel->done;
     pthread_mutex_init(&channel->lock, NULL);
     pthread_cond_init(&channel->removed_cond, NULL);

@@ -9,6 +9,8 @@
 #define VFPLANE_VSP_H
 
 #include "vmbus/vmbus.h"
+#include <stdio.h>
+
 #include "vstack/vstack.h"
 
 struct vsp;
@@ -45,6 +47,9 @@ struct vsp_channel_options {
     /* The configuration window (8 KiB) appeared at a guest address, or went away; as `bar`. */
     void (*window)(void *context, bool mapped, uint64_t guest_address);
     void *context;
+    /* Each packet of the channel as text, bytes and fields (docs/backchannel.md). Must outlive the channel. May be NULL.
+     */
+    FILE *packets;
 };
 
 /* Serves the channels of each adapter with `workers` threads of its own, 1..64, which live as long as the adapter has
