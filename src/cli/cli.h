@@ -24,6 +24,7 @@ int guest_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int dump_main(int argc, char **argv);
 int profile_main(int argc, char **argv);
+int vmm_check_main(int argc, char **argv);
 int bench_main(int argc, char **argv);
 int setpci_main(int argc, char **argv);
 

@@ -22,6 +22,7 @@ static const struct {
     {"setpci", setpci_main, "read and write a VF's registers by the names of setpci, through the PF driver"},
     {"profile", profile_main, "show what a capture makes of a card; synthesize one of 65,535 VFs"},
     {"bench", bench_main, "what a host costs as VFs, PFs and guests become many"},
+    {"vmm-check", vmm_check_main, "plays the host end to a VMM that connects, and judges the VMM's side of the socket"},
     {"guest", guest_main, "one guest process (started by run and replay)"},
 };
 
@@ -29,7 +30,7 @@ static void usage(FILE *stream)
 {
     fprintf(stream, "Usage: vfplane COMMAND [OPTION...]\n\n");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fprintf(stream, "\n`vfplane COMMAND --help` lists the options of one.\n");
 }
 

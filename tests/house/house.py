@@ -70,7 +70,7 @@ SEARCH = ['include/wdk', 'src', 'include']  # what -I names, in this order
 
 GENERATED = ['src/cli/version.h']  # by meson.build
 
-SOURCE_FOLDERS = ['src', 'include', 'drivers', 'tests', 'bench', 'fuzz', 'tools']
+SOURCE_FOLDERS = ['src', 'include', 'drivers', 'examples', 'tests', 'bench', 'fuzz', 'tools']
 INCLUDE = re.compile(r'\s*#\s*include\s*(["<])([^">]+)[">]')
 LEFT_OVER = re.compile(r'\b(' + '|'.join(['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX']) + r')\b')
 HOME_PATH = re.compile(r'(?<![\w./-])/(root|home/\w+|work)/')

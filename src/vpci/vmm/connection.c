@@ -221,7 +221,7 @@ static struct vmm_connection *connection_new(struct vmm *vmm, int fd)
 }
 
 /* Beside the one that is served: it is told, and goes. */
-static void turn_away(int fd)
+static void turn_away(struct vmm *vmm, int fd)
 {
     struct vfp_vmm_error error = {
         .frame = {.length = sizeof error, .type = VFP_VMM_ERROR},
@@ -229,6 +229,8 @@ static void turn_away(int fd)
         .version = VFP_VMM_VERSION,
         .name = "ONE_VMM",
     };
+    if (vmm->observer)
+        vmm->observer(vmm->observer_context, false, &error.frame);
     if (send(fd, &error, sizeof error, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         TRACE_NOTE("vmm", "a second VMM left before it was told");
     close(fd);
@@ -238,7 +240,7 @@ void vmm_connection_accept(struct vmm *vmm, int fd)
 {
     if (vmm->connection && vmm->connection->greeted && !vmm->connection->dead) {
         TRACE_REFUSE("vmm", "ONE_VMM vmm-integration.md", "%s", vmm->path);
-        turn_away(fd);
+        turn_away(vmm, fd);
         return;
     }
     vmm_connection_end(vmm, NULL);

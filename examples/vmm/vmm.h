@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The VMM's side of the socket (docs/vmm-integration.md), for one virtual machine with one VF: an example to copy from.
+ * It needs vfplane/vmm_wire.h and nothing else of vfplane. One thread; a VMM with vCPU threads puts a lock round it.
+ *
+ * What a real VMM does where this one only notes it: `packet` writes to the guest's ring and vmm_read() is called when
+ * the guest has read; MAP and UNMAP change what the guest's physical addresses mean; INTERRUPT is injected.
+ */
+#ifndef EXAMPLE_VMM_H
+#define EXAMPLE_VMM_H
+
+#include <stdbool.h>
+
+#include <vfplane/vmm_wire.h>
+
+#define VMM_PATIENCE_MS 30000
+
+struct vmm_channel {
+    uint32_t id; /* 0: none is offered */
+    bool open;
+    uint8_t instance_id[16];
+    uint32_t credit; /* what we may still send */
+    uint32_t owed;   /* what the guest has read and the host has not been told */
+    uint32_t ring;   /* bytes of the ring to the guest */
+    struct vfp_vmm_region region[7];
+    bool mapped[7];
+    unsigned interrupts;
+    struct vfp_vmm_interrupt interrupt; /* the last */
+};
+
+struct vmm {
+    int fd;
+    uint32_t frame_id; /* of the last frame sent */
+    struct vmm_channel channel;
+    /* answers to frames of ours */
+    uint32_t answered; /* the id of the last one answered */
+    uint32_t status;   /* OPENED */
+    uint64_t value;    /* WINDOW_DONE */
+    uint32_t error;    /* the rule of the last ERROR, 0: there was none */
+    /* A packet for the guest's ring. */
+    void (*packet)(void *context, const struct vfp_vmm_packet *packet, uint32_t length);
+    void *context;
+    uint32_t filled, used;
+    uint8_t buffer[2 * VFP_VMM_FRAME_MAX];
+};
+
+/* All return 0 or a negative errno: -EPIPE the host is gone, -ETIMEDOUT, -EPROTO it said ERROR or something that is not
+ * in the protocol, -ENODEV the offer was taken back. */
+int vmm_connect(struct vmm *vmm, const char *path); /* and HELLO; vmm zero-initialised but for `packet`, `context` */
+void vmm_disconnect(struct vmm *vmm);
+int vmm_step(struct vmm *vmm, int timeout_ms); /* takes one frame */
+int vmm_offered(struct vmm *vmm);              /* waits for an OFFER */
+int vmm_open(struct vmm *vmm, uint32_t to_host, uint32_t to_guest);
+int vmm_close(struct vmm *vmm);
+/* A packet of the guest's ring; waits for credit, as a VMM would leave it in the ring. */
+int vmm_packet(struct vmm *vmm, uint16_t type, uint16_t flags, uint64_t transaction_id, const void *payload,
+               uint32_t length);
+int vmm_read(struct vmm *vmm, uint32_t length); /* the guest has read a packet of that payload */
+/* An access that was trapped in the window. */
+int vmm_access(struct vmm *vmm, bool write, uint64_t address, uint32_t size, uint64_t *value);
+
+/* Sends bytes as they are; fills in a frame header. */
+int vmm_send(struct vmm *vmm, const void *bytes, uint32_t length);
+struct vfp_vmm_frame vmm_header(struct vmm *vmm, uint16_t type, uint32_t length);
+
+#endif
