@@ -24,7 +24,7 @@ export TSAN_OPTIONS ?= halt_on_error=1
 KILLS ?= 10000
 SEED ?= 1
 
-.PHONY: all run test sanitize tsan killed bench install clean help
+.PHONY: all run test sanitize tsan killed bench performance install clean help
 .NOTPARALLEL:
 
 all:
@@ -57,6 +57,12 @@ bench:
 	@tools/build.sh $(BUILD) $(setup)
 	@$(BUILD)/bench/bench $(ARGS)
 
+# Measures for some minutes and writes what comes out into docs/performance.md and docs/scale.svg.
+performance:
+	@tools/install-packages.sh $(sections) bench
+	@tools/build.sh $(BUILD) $(setup)
+	@python3 -B bench/document.py . $(BUILD) $(PARTS)
+
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
 	@tools/build.sh $(BUILD)
@@ -74,6 +80,7 @@ help:
 	@echo 'make tsan       the tests under ThreadSanitizer'
 	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'
 	@echo 'make bench      what requests cost, each beside its floor and aim    ARGS=--json'
+	@echo 'make performance  all of it again, into docs/performance.md        PARTS="bench where"'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='
 	@echo 'make clean      removes the build directories'
 	@echo 'CC=clang        with any of them: the other compiler, in its own build directory'

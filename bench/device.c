@@ -19,18 +19,21 @@
 
 static void run_read(void *context, uint64_t count)
 {
-    struct bench_card *card = context;
-    uint32_t value;
+    const struct bench_card *card = context;
+    struct pci_device *device = card->device;
+    uint32_t value, offset = card->plain;
     for (uint64_t i = 0; i < count; i++)
-        pci_config_read(card->device, 0, card->plain, &value, sizeof(value));
+        pci_config_read(device, 0, offset, &value, sizeof(value));
 }
 
 static void run_write(void *context, uint64_t count)
 {
-    struct bench_card *card = context;
+    const struct bench_card *card = context;
+    struct pci_device *device = card->device;
+    uint32_t offset = card->plain;
     for (uint64_t i = 0; i < count; i++) {
         uint32_t value = (uint32_t)i;
-        pci_config_write(card->device, 0, card->plain, &value, sizeof(value));
+        pci_config_write(device, 0, offset, &value, sizeof(value));
     }
 }
 

@@ -23,7 +23,10 @@ static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "the table for programs", 0},
     {"markdown", 'm', NULL, 0, "the table for a document", 0},
     {"quick", 'q', NULL, 0, "shows that the rows run; their numbers mean nothing", 0},
-    {"only", 'o', "ROW", 0, "one row of rows.def, for seconds and without its floor: for a profiler", 0},
+    {"only", 'o', "ROW", 0,
+     "one row of rows.def, for seconds and without its floor: for a profiler; or its section, if that "
+     "is measured as a whole",
+     0},
     {0},
 };
 
@@ -64,20 +67,17 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct {
     enum bench_section_id section;
     void (*measure)(struct bench_table *table);
-    bool duels; /* all of its rows: --only finds them */
 } sections[] = {
-    {SECTION_FLOORS, bench_floors, true},     {SECTION_DEVICE, bench_device, true},
-    {SECTION_NDIS, bench_ndis, true},         {SECTION_SPINNING, bench_spinning, true},
-    {SECTION_SLEEPING, bench_sleeping, true}, {SECTION_MANY, bench_many, false},
-    {SECTION_MANY, bench_idle, false},        {SECTION_PROCESSES, bench_processes, false},
-    {SECTION_INSTEAD, bench_instead, true},
+    {SECTION_FLOORS, bench_floors},     {SECTION_DEVICE, bench_device},       {SECTION_NDIS, bench_ndis},
+    {SECTION_SPINNING, bench_spinning}, {SECTION_SLEEPING, bench_sleeping},   {SECTION_MANY, bench_many},
+    {SECTION_MANY, bench_idle},         {SECTION_PROCESSES, bench_processes}, {SECTION_INSTEAD, bench_instead},
 };
 
 static void measure(struct bench_table *table)
 {
     bench_pin(0);
     for (unsigned i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-        if (table->only == ROW_NONE || (sections[i].duels && sections[i].section == bench_kinds[table->only].section))
+        if (table->only == ROW_NONE || sections[i].section == bench_kinds[table->only].section)
             sections[i].measure(table);
     if (table->only == ROW_NONE)
         bench_floors(table);

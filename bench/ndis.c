@@ -186,6 +186,8 @@ void bench_ndis(struct bench_table *table)
     bench_duel(table, ROW_IRQL, &(struct bench_op){.run = run_irql}, NULL, 1);
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         measure(table, &rows[i]);
-    count(table);
-    bench_threads(table);
+    if (table->only == ROW_NONE)
+        count(table);
+    if (table->only == ROW_NONE || table->only >= ROW_THREADS_ONE)
+        bench_threads(table);
 }
