@@ -14,7 +14,8 @@ static enum bench_verdict too_noisy(char *why, size_t size, const char *format, 
 enum bench_verdict bench_judge(const struct bench_kind *kind, const struct bench_result *result, char *why, size_t size)
 {
     *why = '\0';
-    if (result->state != BENCH_MEASURED || kind->limit == BENCH_NO_AIM)
+    if (result->state != BENCH_MEASURED || kind->limit == BENCH_NO_AIM ||
+        (kind->limit == BENCH_TIMES && !result->ratio))
         return BENCH_NO_VERDICT;
     if (result->taken > BENCH_TAKEN_MOST)
         return too_noisy(why, size, "others had %.0f %% of the processors, more than %.0f %%", result->taken * 100,
@@ -22,8 +23,6 @@ enum bench_verdict bench_judge(const struct bench_kind *kind, const struct bench
     if (result->floor_spread > BENCH_SPREAD_MOST)
         return too_noisy(why, size, "its floor varied by %.0f %%, more than %.0f %%", result->floor_spread * 100,
                          BENCH_SPREAD_MOST * 100);
-    if (kind->limit == BENCH_TIMES && result->ratio == 0)
-        return too_noisy(why, size, "measured without its floor%.0s%.0s", 0, 0);
     if (result->high <= kind->most)
         return BENCH_MET;
     if (result->low > kind->most)
