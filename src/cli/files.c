@@ -29,7 +29,7 @@ bool parse_number(const char *text, unsigned *value)
 
 int close_output(int result)
 {
-    if (!result && fflush(stdout))
+    if (!result && (fflush(stdout) || ferror(stdout)))
         result = -EIO;
     if (!result)
         return EXIT_OK;
@@ -62,10 +62,8 @@ static char *find_beside(const char *in_build, const char *installed, const char
         char *path;
         if (asprintf(&path, "%s/%s/%s", folder, places[i], name) < 0)
             break;
-        if (access(path, R_OK) == 0)
-            found = path;
-        else
-            free(path);
+        found = realpath(path, NULL);
+        free(path);
     }
     if (!found)
         complain("%s: neither in %s/%s nor in %s/%s", name, folder, in_build, folder, installed);

@@ -44,13 +44,23 @@ void complain(const char *format, ...)
     va_end(arguments);
 }
 
+/* A command speaks of itself as "vfplane COMMAND". What it could not print is a failure, whatever it said. */
+static int run(int (*command)(int argc, char **argv), const char *name, int argc, char **argv)
+{
+    char full[32];
+    snprintf(full, sizeof(full), "vfplane %s", name);
+    argv[0] = full;
+    int status = command(argc, argv);
+    return status ? status : close_output(0);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     argp_err_exit_status = EXIT_CANNOT;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run(commands[i].run, name, argc - 1, argv + 1);
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
         usage(stdout);

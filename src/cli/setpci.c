@@ -241,8 +241,7 @@ static int run(const struct setpci_arguments *arguments, const char *profile, co
         complain("out of memory");
     vfp_host_destroy(host);
     vfp_trace_destroy(trace);
-    int closed = close_output(0);
-    return status ? status : closed;
+    return status;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
@@ -263,7 +262,7 @@ int setpci_main(int argc, char **argv)
         return EXIT_CANNOT;
     if (arguments.list) {
         register_list(stdout);
-        return close_output(0);
+        return EXIT_OK;
     }
     if (!arguments.count) {
         complain("setpci: which register?");

@@ -290,6 +290,25 @@ def a_chrome_trace_is_one_json_array_on_standard_output():
 
 
 @case
+def what_cannot_be_printed_is_a_failure():
+    for words in (["run"], ["run", "--trace", "json"], ["profile", "synth", "--vfs", "2"], ["dump"],
+                  ["dump", "--guest"], ["setpci", "COMMAND"], ["setpci", "--dumpregs"]):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([VFPLANE, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+        one_line(result, 2, "standard output")
+    with open("/dev/full", "w") as full:  # it is the guest's process that prints what it plays
+        result = subprocess.run([VFPLANE, "replay", CAPTURES[0]], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert result.returncode == 1 and "standard output" in result.stderr, result.stderr
+
+
+@case
+def a_command_names_itself_as_it_was_typed():
+    for name in ("run", "check", "replay", "dump", "setpci"):
+        result = vfplane(name, "--nonsense")
+        assert result.returncode == 2 and f"vfplane {name} --help" in result.stderr, result.stderr
+
+
+@case
 def unknown_words_are_refused():
     assert vfplane("nonsense").returncode == 2
     assert vfplane().returncode == 2
