@@ -78,8 +78,8 @@ static int dump_guests(struct vfp_host *host, const char *path, const char *driv
         if (!result)
             result = vfp_vf_guest_dump(vf, stdout);
     }
-    if (!result)
-        return close_output(0);
+    if (!result || result == -EIO)
+        return close_output(result);
     complain("%s", vfp_host_error(host));
     return EXIT_CANNOT;
 }
