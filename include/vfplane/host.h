@@ -78,6 +78,15 @@ int vfp_pf_dump(struct vfp_pf *pf, int function, bool present, FILE *stream);
 uint16_t vfp_pf_num_vfs(const struct vfp_pf *pf);   /* VFs that exist now */
 uint16_t vfp_pf_total_vfs(const struct vfp_pf *pf); /* VFs the card can have */
 
+/* The card's whole state as bytes: the registers of the PF and of the VFs that exist, power, what is left of the readiness
+ * times. The same on every machine, for this version of vfplane. Returns the bytes needed; if that is more than `size`,
+ * `buffer` holds nothing usable. Requests may be under way: each is in it as a whole or not at all. */
+size_t vfp_pf_save(const struct vfp_pf *pf, void *buffer, size_t size);
+/* Makes the card what it was, byte for byte; what drivers and guests know stays theirs. The bytes need not be trusted.
+ * -EINVAL, and nothing has changed: not saved by this version, of another card or address, cut or too long, or a value
+ * that a register cannot have. -ENODEV: this card was pulled. The state of a card that was pulled pulls this one. */
+int vfp_pf_restore(struct vfp_pf *pf, const void *buffer, size_t size);
+
 /* Accesses to VFs under `strict_timing` that came too early and failed. A trace names each. */
 uint64_t vfp_pf_early_accesses(const struct vfp_pf *pf);
 

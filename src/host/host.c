@@ -245,3 +245,19 @@ int vfp_pf_dump(struct vfp_pf *pf, int function, bool present, FILE *stream)
         present_ids(pf->device, space);
     return host_dump(pf, function, space, stream);
 }
+
+size_t vfp_pf_save(const struct vfp_pf *pf, void *buffer, size_t size)
+{
+    return pci_device_save(pf->device, buffer, size);
+}
+
+int vfp_pf_restore(struct vfp_pf *pf, const void *buffer, size_t size)
+{
+    if (pci_device_gone(pf->device))
+        return host_fail(pf->host, -ENODEV, "the card was pulled");
+    if (pci_device_restore(pf->device, buffer, size))
+        return host_fail(pf->host, -EINVAL, "not the saved state of this card");
+    if (pci_device_gone(pf->device))
+        vfp_pf_surprise_remove(pf);
+    return 0;
+}

@@ -76,6 +76,47 @@ static void a_vf_of_a_card_that_is_gone_has_no_view(void **state)
 }
 
 /* The reference PF driver waits as it should: on a clock that need not be waited for. */
+/* In one host and into another, as a VMM moves a machine. */
+static void a_saved_card_is_restored_byte_for_byte(void **state)
+{
+    (void)state;
+    struct rig from = make_rig(false), to = make_rig(false);
+    uint8_t saved[4096], again[4096], command[2] = {0x04, 0x00}, seen[2];
+    assert_int_equal(vfp_vf_config_write(from.vf[1], 0x04, command, 2), 0);
+    size_t size = vfp_pf_save(from.pf, saved, sizeof saved);
+    assert_in_range(size, 1, sizeof saved);
+    assert_int_equal(vfp_pf_save(from.pf, again, size - 1), size);
+    assert_int_equal(vfp_pf_restore(to.pf, saved, size), 0);
+    assert_int_equal(vfp_vf_config_read(to.vf[1], 0x04, seen, 2), 0);
+    assert_memory_equal(seen, command, 2);
+    assert_int_equal(vfp_pf_save(to.pf, again, sizeof again), size);
+    assert_memory_equal(again, saved, size);
+    assert_int_equal(vfp_pf_restore(to.pf, saved, size - 1), -EINVAL);
+    saved[0] ^= 1;
+    assert_int_equal(vfp_pf_restore(to.pf, saved, size), -EINVAL);
+    assert_string_equal(vfp_host_error(to.host), "not the saved state of this card");
+    saved[0] ^= 1;
+    assert_int_equal(vfp_pf_save(to.pf, again, sizeof again), size);
+    assert_memory_equal(again, saved, size);
+    assert_int_equal(vfp_host_destroy(from.host), 0);
+    assert_int_equal(vfp_host_destroy(to.host), 0);
+}
+
+static void the_state_of_a_pulled_card_pulls_the_card(void **state)
+{
+    (void)state;
+    struct rig from = make_rig(false), to = make_rig(false);
+    uint8_t whole[4096], saved[4096], seen[2];
+    size_t before = vfp_pf_save(from.pf, whole, sizeof whole);
+    vfp_pf_surprise_remove(from.pf);
+    size_t size = vfp_pf_save(from.pf, saved, sizeof saved);
+    assert_int_equal(vfp_pf_restore(from.pf, whole, before), -ENODEV);
+    assert_int_equal(vfp_pf_restore(to.pf, saved, size), 0);
+    assert_int_not_equal(vfp_vf_config_read(to.vf[0], 0x04, seen, 2), 0);
+    assert_int_equal(vfp_host_destroy(from.host), 0);
+    assert_int_equal(vfp_host_destroy(to.host), 0);
+}
+
 static void a_driver_that_waits_meets_strict_timing(void **state)
 {
     (void)state;
@@ -136,6 +177,8 @@ int main(void)
         cmocka_unit_test(guest_view_has_ids_and_bars_that_raw_registers_have_not),
         cmocka_unit_test(a_look_leaves_the_vf_as_after_an_owner),
         cmocka_unit_test(a_vf_of_a_card_that_is_gone_has_no_view),
+        cmocka_unit_test(a_saved_card_is_restored_byte_for_byte),
+        cmocka_unit_test(the_state_of_a_pulled_card_pulls_the_card),
         cmocka_unit_test(a_driver_that_waits_meets_strict_timing),
         cmocka_unit_test(an_access_too_early_fails_and_is_counted),
         cmocka_unit_test(a_profile_is_opened_or_said_to_be_wrong),
