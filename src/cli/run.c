@@ -23,6 +23,8 @@ static const struct argp_option options[] = {
     {"vf", 'V', "FILE", 0, "VF driver image; given several times, guests take them in turn (default: refnic_vf.so)", 0},
     {"keyword", 'k', "NAME=VALUE", 0, "a configuration keyword of the PF driver, as *SRIOV=1; several may be given", 0},
     {"keywords", 'K', "FILE", 0, "keywords from a file, one NAME=VALUE a line", 0},
+    {"strict-timing", 's', NULL, 0, "a VF answers 100 ms after VF Enable and FLR, not before (default: at once)", 0},
+    {"real-time", 'r', NULL, 0, "drivers' waits really wait (default: they advance a clock of their own)", 0},
     {"packets", 'w', "FILE", 0, "write every packet of the guests' channels there, byte for byte and annotated", 0},
     {"trace", 't', "KIND", 0, "text, json, chrome or none (default text)", 0},
     {0},
@@ -53,6 +55,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case 't':
         arguments->trace = text;
+        return 0;
+    case 's':
+        arguments->strict_timing = true;
+        return 0;
+    case 'r':
+        arguments->real_time = true;
         return 0;
     case 'w':
         arguments->packets = text;
@@ -94,7 +102,8 @@ static int start_host(struct run *run, const char *profile, const char *driver_p
 {
     const struct run_arguments *arguments = run->arguments;
     vfp_trace_heading(run->trace, "The host: a card, its PF driver, a switch");
-    run->host = vfp_host_create(&(struct vfp_host_options){.trace = run->trace});
+    run->host = vfp_host_create(&(struct vfp_host_options){
+        .trace = run->trace, .strict_timing = arguments->strict_timing, .real_time = arguments->real_time});
     if (!run->host) {
         complain("out of memory");
         return EXIT_CANNOT;
@@ -264,10 +273,13 @@ static bool work(struct run *run, char **lspci)
 static bool close_host(struct run *run)
 {
     uint64_t violations = run->host ? vfp_violations(run->host) : 0;
+    uint64_t early = run->pf ? vfp_pf_early_accesses(run->pf) : 0;
     size_t leaked = vfp_host_destroy(run->host);
     if (violations || leaked)
         complain("the drivers broke %llu rules and leaked %zu bytes of pool", (unsigned long long)violations, leaked);
-    return !violations && !leaked;
+    if (early)
+        complain("the drivers accessed VFs %llu times before they were ready", (unsigned long long)early);
+    return !violations && !leaked && !early;
 }
 
 static bool report(struct run *run, const char *lspci, FILE *out)

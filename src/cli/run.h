@@ -17,6 +17,7 @@ struct run_arguments {
     const char *vf[RUN_DRIVERS_MAX]; /* guests take them in turn; none: the reference VF driver */
     unsigned vf_count;
     unsigned vfs, guests;
+    bool strict_timing, real_time;
     struct keyword *keywords;
 };
 

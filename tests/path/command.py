@@ -142,6 +142,13 @@ def trace_none_prints_no_tree():
 
 
 @case
+def vfs_that_answer_late_are_waited_for_on_either_clock():
+    for options in (("--strict-timing",), ("--real-time",), ("--strict-timing", "--real-time")):
+        result = vfplane("run", "--trace", "none", *options)
+        assert result.returncode == 0 and not result.stderr, result.stdout[-2000:] + result.stderr
+
+
+@case
 def every_guest_works_when_there_are_more():
     result = vfplane("run", "--vfs", "8", "--guests", "7", "--trace", "none")
     assert result.returncode == 0, result.stdout + result.stderr
