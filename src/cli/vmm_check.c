@@ -122,7 +122,7 @@ static void on_ended(void *context, bool orderly, const char *reason)
     pthread_mutex_lock(&check->judge.lock);
     check->ended++;
     snprintf(check->reason, sizeof(check->reason), "%s", reason);
-    if (strstr(reason, "does not read"))
+    if (strstr(reason, "NOT_READING"))
         vmm_judge_breach(&check->judge, VFP_VMM_RULE_NOT_READING, "%s", reason);
     pthread_cond_broadcast(&check->judge.changed);
     pthread_mutex_unlock(&check->judge.lock);

@@ -40,7 +40,7 @@ static void a_guest_that_does_not_read_stops_itself_and_nobody_else(void **state
         while (far->credit >= vfp_vmm_cost(sizeof query))
             ask(far, 1000 + asked++);
         far_window(far, true, WINDOW, 4, 0);
-    } while (far->credit >= vfp_vmm_cost(sizeof query));
+    } while (far->credit >= vfp_vmm_cost(sizeof query) || far->taken < fit * answer);
     assert_int_equal(far->taken, fit * answer);
     assert_true(far_stats(far).messages < asked);
     assert_true(far_alive(&host->second));
@@ -113,7 +113,7 @@ static void one_that_does_not_read_loses_its_connection_alone(void **state)
     }
     far_wait_ended(far);
     assert_false(far->orderly);
-    assert_string_equal(far->reason, "the VMM does not read its socket");
+    assert_string_equal(far->reason, "the VMM broke NOT_READING");
     assert_true(far_alive(&host->second));
     far_disconnect(far);
     far_take_back(far);

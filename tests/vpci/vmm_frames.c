@@ -157,11 +157,12 @@ static void still_works(struct far *far, enum when when)
 }
 
 /* The VF is free again; `connected` says whether the same VMM is offered the next channel. */
-static void ends_and_can_be_had_again(struct far *far, bool was_offered, bool connected)
+static void ends_and_can_be_had_again(struct far *far, uint32_t rule, bool was_offered, bool connected)
 {
     if (was_offered) {
         far_wait_ended(far);
         assert_false(far->orderly);
+        assert_non_null(strstr(far->reason, vmm_rule_name(rule)));
         far_take_back(far);
         far_offer(far);
     }
@@ -199,7 +200,7 @@ static void run_row(void **state)
     if (row->ends == CONNECTION)
         far_hear_end(far);
     if (row->ends != FRAME)
-        ends_and_can_be_had_again(far, row->when != NEW, row->ends == CHANNEL);
+        ends_and_can_be_had_again(far, row->rule, row->when != NEW, row->ends == CHANNEL);
     far_tear_down(&made);
 }
 

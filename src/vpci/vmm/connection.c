@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define NOT_READING "the VMM does not read its socket"
+#define NOT_READING "the VMM broke NOT_READING"
 
 /* ---- out -------------------------------------------------------------------------------------------------------- */
 
@@ -196,7 +196,7 @@ void vmm_connection_event(struct vmm_connection *connection, uint32_t events)
     if ((events & EPOLLIN) && !connection->dead) {
         if (!fill(connection) || !take_frames(connection)) {
             vmm_flush(vmm);
-            vmm_connection_end(vmm, NULL);
+            vmm_connection_end(vmm, connection->reason);
             return;
         }
     } else if ((events & (EPOLLHUP | EPOLLERR)) || connection->dead) {

@@ -10,10 +10,11 @@
 enum ends { ENDS_FRAME, ENDS_CHANNEL, ENDS_CONNECTION };
 
 static const struct {
-    const char *name;
+    const char *name, *traced, *reason;
     enum ends ends;
 } rules[] = {
-#define ROW(name, number, ends, text) [number] = {#name, ENDS_##ends},
+#define ROW(name, number, ends, text)                                                                                  \
+    [number] = {#name, #name " vmm-integration.md", "the VMM broke " #name, ENDS_##ends},
     VFP_VMM_RULES(ROW)
 #undef ROW
 };
@@ -27,9 +28,7 @@ const char *vmm_rule_name(uint32_t rule)
 bool vmm_refuse(struct vmm *vmm, const struct vfp_vmm_frame *frame, enum vfp_vmm_rule rule)
 {
     struct vfp_vmm_error *error = vmm_frame_begin(vmm, VFP_VMM_ERROR, frame->channel, frame->id, sizeof *error);
-    char text[64];
-    snprintf(text, sizeof text, "%s vmm-integration.md", rules[rule].name);
-    TRACE_REFUSE("vmm", text, "%s: frame type %u, channel %u", vmm->path, frame->type, frame->channel);
+    TRACE_REFUSE("vmm", rules[rule].traced, "%s: frame type %u, channel %u", vmm->path, frame->type, frame->channel);
     if (error) {
         error->rule = rule;
         error->type = frame->type;
@@ -39,8 +38,9 @@ bool vmm_refuse(struct vmm *vmm, const struct vfp_vmm_frame *frame, enum vfp_vmm
     }
     struct vmm_channel *channel = rules[rule].ends == ENDS_CHANNEL ? vmm_channel_find(vmm, frame->channel) : NULL;
     if (channel)
-        vmm_channel_end(channel, rule == VFP_VMM_RULE_PACKET_CREDIT ? "the VMM sent more than its credit"
-                                                                    : "the VMM gave back credit it had not taken");
+        vmm_channel_end(channel, rules[rule].reason);
+    if (rules[rule].ends == ENDS_CONNECTION && vmm->connection)
+        vmm->connection->reason = rules[rule].reason;
     return rules[rule].ends != ENDS_CONNECTION;
 }
 

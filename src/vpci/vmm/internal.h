@@ -21,11 +21,12 @@ _Static_assert(VMM_READ_BUFFER >= VFP_VMM_FRAME_MAX && VMM_UNREAD_SOFT + VFP_VMM
 struct vmm_connection {
     struct vmm *vmm;
     int fd;
-    uint64_t serial; /* in epoll */
-    bool greeted;    /* HELLO is done */
-    bool dead;       /* no frame goes out any more; the loop closes it */
-    bool wants_out;  /* epoll is asked for EPOLLOUT */
-    uint32_t filled; /* of `in` */
+    uint64_t serial;    /* in epoll */
+    bool greeted;       /* HELLO is done */
+    bool dead;          /* no frame goes out any more; the loop closes it */
+    const char *reason; /* why it ends, NULL: the VMM hung up */
+    bool wants_out;     /* epoll is asked for EPOLLOUT */
+    uint32_t filled;    /* of `in` */
     /* Unread by the VMM: out[sent .. queued); out[head ..] begins with a frame of which nothing was sent. */
     uint32_t sent, head, queued;
     uint8_t in[VMM_READ_BUFFER];
