@@ -70,6 +70,7 @@ struct bench_result {
     double floor_spread; /* middle half of the floor's rounds, divided by their median */
     double taken;        /* share of the processors that others had meanwhile, 0..1 */
     double again;        /* a floor's median at the end of the run; 0: not measured again */
+    bool exact;          /* counted, not timed: nothing disturbs it */
     char note[96];
 };
 
@@ -124,6 +125,8 @@ double bench_watch_end(const struct bench_watch *watch);
 void bench_ours(pid_t pid);
 
 void bench_sleep_ms(unsigned ms);
+/* In a new process: it ends when `parent` does, also when that is gone already. */
+void bench_end_with(pid_t parent);
 /* Has this program a second processor? */
 bool bench_two_processors(void);
 /* Binds the calling thread to the first (0) or second (1) processor it may use. False, and nothing changed, when there

@@ -8,10 +8,12 @@
 
 #define VFS 4u
 
+const char *bench_pf_driver = BENCH_PF_DRIVER;
+
 static bool start(struct bench_host *opened, const char *profile, unsigned vfs)
 {
     struct vfp_pf *pf = vfp_pf_add(opened->host, profile, NULL);
-    struct vfp_driver *driver = pf ? vfp_driver_load(opened->host, BENCH_PF_DRIVER) : NULL;
+    struct vfp_driver *driver = pf ? vfp_driver_load(opened->host, bench_pf_driver) : NULL;
     opened->adapter = driver ? vfp_adapter_start(driver, pf) : NULL;
     return opened->adapter && vfp_switch_create(opened->adapter, vfs) == 0;
 }

@@ -7,6 +7,8 @@
 
 #include <vfplane/host.h>
 
+extern const char *bench_pf_driver; /* path of the PF driver that all rows use */
+
 struct bench_host {
     struct vfp_host *host;
     struct vfp_adapter *adapter;

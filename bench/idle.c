@@ -6,7 +6,6 @@
 #include "bench.h"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -54,7 +53,6 @@ static bool enter(int socket, uint64_t window)
 static _Noreturn void be_guests(int (*ends)[2], unsigned guests, int report)
 {
     unsigned entered = 0;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     bench_pin(1);
     for (unsigned i = 0; i < guests; i++)
         close(ends[i][0]);
@@ -138,9 +136,11 @@ void bench_idle(struct bench_table *table)
     unsigned guests = table->quick ? FEW : GUESTS;
     int reports[2];
     const char *why = pipe(reports) == 0 ? open_sockets(ends, guests) : "no pipe";
-    pid_t pid = why ? -1 : fork();
-    if (pid == 0)
+    pid_t host = getpid(), pid = why ? -1 : fork();
+    if (pid == 0) {
+        bench_end_with(host);
         be_guests(ends, guests, reports[1]);
+    }
     for (unsigned i = 0; pid > 0 && i < guests; i++)
         close(ends[i][1]);
     close(reports[1]);

@@ -57,7 +57,8 @@ int bench_print_json(const struct bench_table *table, FILE *stream)
     json_t *root = json_object(), *rows = json_array();
     for (unsigned row = 0; row < BENCH_ROWS; row++)
         if (table->row[row].state != BENCH_ABSENT)
-            json_array_append_new(rows, row_json(&bench_kinds[row], &table->row[row], !table->quick));
+            json_array_append_new(
+                rows, row_json(&bench_kinds[row], &table->row[row], !table->quick || table->row[row].exact));
     put(root, "quick", json_boolean(table->quick));
     put(root, "rows", rows);
     int result = root && json_dumpf(root, stream, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 ? 0 : -1;

@@ -5,8 +5,10 @@
 #include "bench.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +52,13 @@ static int processor(unsigned which)
         if (CPU_ISSET(cpu, &allowed) && which-- == 0)
             return cpu;
     return -1;
+}
+
+void bench_end_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_FAILURE);
 }
 
 bool bench_two_processors(void)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "host.h"
 
 #define PATIENCE_NS 15000000000u /* measuring again what was too noisy, in all */
 
@@ -17,16 +18,18 @@ struct arguments {
     enum format format;
     bool quick;
     enum bench_row_id only;
+    const char *pf;
 };
 
 static const struct argp_option options[] = {
     {"json", 'j', NULL, 0, "the table for programs", 0},
     {"markdown", 'm', NULL, 0, "the table for a document", 0},
-    {"quick", 'q', NULL, 0, "shows that the rows run; their numbers mean nothing", 0},
+    {"quick", 'q', NULL, 0, "shows that the rows run; their times mean nothing", 0},
     {"only", 'o', "ROW", 0,
      "one row of rows.def, for seconds and without its floor: for a profiler; or its section, if that "
      "is measured as a whole",
      0},
+    {"pf", 'p', "PF.so", 0, "a PF driver other than the reference driver", 0},
     {0},
 };
 
@@ -55,6 +58,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->only = row_named(text);
         if (arguments->only == ROW_NONE)
             argp_error(state, "--only %s: no such row", text);
+        return 0;
+    case 'p':
+        arguments->pf = text;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: options only", text);
@@ -94,6 +100,8 @@ int main(int argc, char **argv)
     struct arguments arguments = {.only = ROW_NONE};
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     table.quick = arguments.quick;
+    if (arguments.pf)
+        bench_pf_driver = arguments.pf;
     table.only = arguments.only;
     table.patience_ns = PATIENCE_NS;
     measure(&table);

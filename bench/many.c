@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,7 +82,6 @@ bool bench_in_one_of_many(const struct bench_guest_driver *driver)
 
 static _Noreturn void be_guest(struct board *board, unsigned number, int socket)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     bench_pin(1);
     me.board = board;
     me.number = number;
@@ -112,6 +110,7 @@ static bool takes_part(const struct crowd *crowd, unsigned number)
 
 static bool fork_guests(struct crowd *crowd)
 {
+    pid_t host = getpid();
     for (unsigned i = 0; i < GUESTS; i++) {
         int ends[2];
         if (!takes_part(crowd, i))
@@ -119,8 +118,10 @@ static bool fork_guests(struct crowd *crowd)
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
             return false;
         crowd->pid[i] = fork();
-        if (crowd->pid[i] == 0)
+        if (crowd->pid[i] == 0) {
+            bench_end_with(host);
             be_guest(crowd->board, i, ends[1]);
+        }
         close(ends[1]);
         crowd->socket[i] = ends[0];
         if (crowd->pid[i] < 0)

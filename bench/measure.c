@@ -238,8 +238,8 @@ void bench_pairs(struct bench_table *table, enum bench_row_id row, double *value
 
 void bench_exact(struct bench_table *table, enum bench_row_id row, double value)
 {
-    table->row[row] =
-        (struct bench_result){.state = BENCH_MEASURED, .median = value, .p99 = value, .low = value, .high = value};
+    table->row[row] = (struct bench_result){
+        .state = BENCH_MEASURED, .median = value, .p99 = value, .low = value, .high = value, .exact = true};
 }
 
 static void not_measured(struct bench_result *result, enum bench_state state, const char *why)

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -191,6 +190,7 @@ static void close_ways(struct bench_pair *pair)
 struct bench_pair *bench_pair_start(enum bench_row_id floor, unsigned processor)
 {
     struct bench_pair *pair = calloc(1, sizeof(*pair));
+    pid_t parent = getpid();
     if (!pair)
         return NULL;
     pair->manner = &manners[floor];
@@ -200,7 +200,7 @@ struct bench_pair *bench_pair_start(enum bench_row_id floor, unsigned processor)
             bench_ours(pair->partner);
             return pair;
         }
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        bench_end_with(parent);
         bench_pin(processor);
         pair->manner->answer(pair);
         _exit(0);

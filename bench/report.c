@@ -98,7 +98,7 @@ static void print_rows(const struct bench_table *table, FILE *stream, void (*hea
         if (kind->section != section)
             head(stream, bench_sections[kind->section]);
         section = kind->section;
-        fill(&cells, row, &table->row[row], !table->quick);
+        fill(&cells, row, &table->row[row], !table->quick || table->row[row].exact);
         line(stream, kind->name, kind->floor == ROW_NONE ? "" : bench_kinds[kind->floor].name, &cells);
     }
 }
@@ -121,7 +121,7 @@ static void print_totals(const struct bench_table *table, FILE *stream)
     unsigned counts[BENCH_VERDICTS], missing;
     count_verdicts(table, counts, &missing);
     if (table->quick)
-        fprintf(stream, "a quick run: the rows run, their numbers mean nothing\n");
+        fprintf(stream, "a quick run: the rows run, their times mean nothing\n");
     else
         fprintf(stream, "%u aims met, %u not met, %u too noisy to tell; %u rows not measured\n", counts[BENCH_MET],
                 counts[BENCH_NOT_MET], counts[BENCH_TOO_NOISY], missing);

@@ -4,14 +4,13 @@
  * an adapter each, where they must not meet. Threads are spread over both processors.
  */
 #include "bench.h"
+#include "host.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <vfplane/host.h>
 
 #include <ndis.h>
 
@@ -130,7 +129,7 @@ void bench_threads(struct bench_table *table)
 {
     static struct writer writers[THREADS];
     struct vfp_host *host = vfp_host_create(&(struct vfp_host_options){.workers = 1, .contracts = VFP_COUNT});
-    struct vfp_driver *driver = host ? vfp_driver_load(host, BENCH_PF_DRIVER) : NULL;
+    struct vfp_driver *driver = host ? vfp_driver_load(host, bench_pf_driver) : NULL;
     unsigned ready = 0;
     while (driver && ready < THREADS) {
         writers[ready].number = ready;

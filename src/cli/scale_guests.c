@@ -65,9 +65,11 @@ static void work(struct vfp_guest *guest, struct board *board)
     wait_while(board, WORKING);
 }
 
-static _Noreturn void be_guest(const struct scale *scale, struct board *board, unsigned number, int socket)
+static _Noreturn void be_guest(const struct scale *scale, struct board *board, unsigned number, int socket, pid_t host)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != host)
+        _exit(EXIT_WRONG); /* it ended before that */
     struct vfp_guest *guest =
         vfp_guest_create(&(struct vfp_guest_options){.name = "guest", .number = (uint16_t)number});
     if (guest && vfp_guest_connect(guest, socket) == 0 && vfp_guest_start(guest, scale->vf_driver) == 0)
@@ -94,9 +96,9 @@ static bool fork_guests(const struct scale *scale, struct crowd *crowd)
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
             return false;
-        pid_t pid = fork();
+        pid_t host = getpid(), pid = fork();
         if (pid == 0)
-            be_guest(scale, crowd->board, crowd->forked + 1, ends[1]);
+            be_guest(scale, crowd->board, crowd->forked + 1, ends[1], host);
         close(ends[1]);
         crowd->socket[crowd->forked] = ends[0];
         crowd->pid[crowd->forked] = pid;

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The bench as a program uses it: quick runs, their forms, and a PF driver that wastes what the bench counts.
+
+    command.py BENCH WASTEFUL_PF    (prints TAP)
+"""
+import json
+import os
+import subprocess
+import sys
+
+BENCH, WASTEFUL = sys.argv[1:3]
+WRITES = 10000  # that are counted
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def bench(*arguments, **options):
+    return subprocess.run([BENCH, *arguments], capture_output=True, text=True, timeout=200, **options)
+
+
+def rows_of(*arguments):
+    result = bench("--quick", "--json", *arguments)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+    return {row["row"]: row for row in json.loads(result.stdout)["rows"]}
+
+
+@case
+def the_reference_driver_wastes_nothing():
+    rows = rows_of()
+    for row in ("OID_ALLOCATIONS", "OID_LOCKS", "OID_SYSTEM_CALLS"):
+        assert rows[row]["state"] == "skipped" or (rows[row]["median"], rows[row]["verdict"]) == (0, "met"), rows[row]
+
+
+@case
+def a_driver_that_allocates_for_each_write_is_not_met():
+    row = rows_of("--pf", WASTEFUL)["OID_ALLOCATIONS"]
+    assert row["median"] >= WRITES and row["verdict"] == "not met", row
+
+
+@case
+def a_quick_run_claims_nothing_that_is_timed():
+    timed = [row for row in rows_of().values() if row["unit"] == "ns" and row["row"] != "IDLE_CPU"]
+    assert len(timed) > 40 and all(row["verdict"] == "none" for row in timed), timed
+
+
+@case
+def what_the_machine_has_not_is_skipped_with_its_reason():
+    rows = rows_of_without_programs()
+    for row in ("RUN", "DUMP", "QEMU_NVME", "QEMU_E1000E"):
+        assert rows[row]["state"] == "skipped" and "not installed" in rows[row]["note"], rows[row]
+
+
+def rows_of_without_programs():
+    result = bench("--quick", "--json", env={**os.environ, "PATH": "/nowhere"})
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+    return {row["row"]: row for row in json.loads(result.stdout)["rows"]}
+
+
+@case
+def a_driver_that_is_none_is_a_row_not_measured():
+    result = bench("--quick", "--pf", "/nowhere/pf.so")
+    assert result.returncode == 1
+    assert "not measured: /nowhere/pf.so" in result.stdout, result.stdout
+
+
+print(f"1..{len(CASES)}")
+for number, run in enumerate(CASES, 1):
+    try:
+        run()
+        print(f"ok {number} {run.__name__}")
+    except Exception as error:  # a failed case is reported, the others go on
+        for line in str(error).splitlines()[-40:]:
+            print(f"# {line}")
+        print(f"not ok {number} {run.__name__}")
