@@ -14,6 +14,7 @@ import sys
 import where
 
 PARTS = ['bench', 'where', 'oids', 'scale']
+NOT_MET = '## Aims that are not met'
 MARK = '<!-- {}: {} -->'
 
 
@@ -65,7 +66,8 @@ def write(root, build, parts):
 
 
 def test(root):
-    """The document is one that write() can renew, and every row that has an aim is explained in it."""
+    """The document is one that write() can renew; every row that has an aim is explained in it, and every aim that its
+    table calls not met has its reason under NOT_MET."""
     with open(document_of(root), encoding='utf-8') as file:
         text = file.read()
     with open(os.path.join(root, 'bench', 'rows.def'), encoding='utf-8') as file:
@@ -78,11 +80,15 @@ def test(root):
         except ValueError as error:
             complaints.append(str(error))
     missing = [name for row, name, limit in rows if limit != 'NO_AIM' and f'`{row}`' not in explained]
-    print('1..2')
+    reasons = explained.partition(NOT_MET)[2].partition('\n## ')[0]
+    bare = [row for row in re.findall(r'^\| `(\w+)` .*\| NOT MET \|$', text, re.M) if f'`{row}`' not in reasons]
+    print('1..3')
     print('not ok' if complaints else 'ok', '1 - every_part_has_its_place', *[f'\n# {line}' for line in complaints])
     print('not ok' if missing or not rows else 'ok', '2 - every_row_with_an_aim_is_explained',
           *[f'\n# {name}' for name in missing])
-    return bool(complaints or missing or not rows)
+    print('not ok' if bare or not reasons else 'ok', '3 - every_aim_not_met_has_its_reason',
+          *[f'\n# {row}' for row in bare])
+    return bool(complaints or missing or not rows or bare or not reasons)
 
 
 if __name__ == '__main__':

@@ -87,7 +87,7 @@ static void fill(struct cells *cells, enum bench_row_id row, const struct bench_
 }
 
 static void print_rows(const struct bench_table *table, FILE *stream, void (*head)(FILE *stream, const char *title),
-                       void (*line)(FILE *stream, const char *name, const char *floor, const struct cells *cells))
+                       void (*line)(FILE *stream, const struct bench_kind *kind, const struct cells *cells))
 {
     unsigned section = BENCH_SECTIONS;
     for (unsigned row = 0; row < BENCH_ROWS; row++) {
@@ -99,7 +99,7 @@ static void print_rows(const struct bench_table *table, FILE *stream, void (*hea
             head(stream, bench_sections[kind->section]);
         section = kind->section;
         fill(&cells, row, &table->row[row], !table->quick || table->row[row].exact);
-        line(stream, kind->name, kind->floor == ROW_NONE ? "" : bench_kinds[kind->floor].name, &cells);
+        line(stream, kind, &cells);
     }
 }
 
@@ -142,11 +142,10 @@ static void head_text(FILE *stream, const char *title)
     fprintf(stream, "%s\n", title);
 }
 
-static void line_text(FILE *stream, const char *name, const char *floor, const struct cells *cells)
+static void line_text(FILE *stream, const struct bench_kind *kind, const struct cells *cells)
 {
     char line[256];
-    (void)floor;
-    int length = snprintf(line, sizeof(line), "  %-52s %11s %11s %9s  %-12s %s", name, cells->median, cells->p99,
+    int length = snprintf(line, sizeof(line), "  %-52s %11s %11s %9s  %-12s %s", kind->name, cells->median, cells->p99,
                           cells->ratio, cells->aim, cells->verdict);
     while (length > 0 && line[length - 1] == ' ')
         line[--length] = '\0';
@@ -164,15 +163,19 @@ void bench_print_text(const struct bench_table *table, FILE *stream)
 
 static void head_markdown(FILE *stream, const char *title)
 {
-    fprintf(stream,
-            "\n**%s**\n\n| | median | p99 | to its floor | its floor | aim | |\n|---|--:|--:|--:|---|---|---|\n",
-            title);
+    fprintf(
+        stream,
+        "\n**%s**\n\n| row | | median | p99 | to its floor | its floor | aim | |\n|---|---|--:|--:|--:|---|---|---|\n",
+        title);
 }
 
-static void line_markdown(FILE *stream, const char *name, const char *floor, const struct cells *cells)
+static void line_markdown(FILE *stream, const struct bench_kind *kind, const struct cells *cells)
 {
-    fprintf(stream, "| %s | %s | %s | %s | %s | %s | %s |\n", name, cells->median, cells->p99, cells->ratio,
-            *cells->ratio ? floor : "", cells->aim, cells->verdict);
+    char floor[40] = "";
+    if (*cells->ratio)
+        snprintf(floor, sizeof(floor), "`%s`", bench_kinds[kind->floor].id);
+    fprintf(stream, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", kind->id, kind->name, cells->median, cells->p99,
+            cells->ratio, floor, cells->aim, cells->verdict);
 }
 
 void bench_print_markdown(const struct bench_table *table, FILE *stream)
