@@ -86,6 +86,7 @@ struct access {
     uint16_t offset;
     uint8_t size;
     uint32_t value; /* written, or read back in the capture */
+    uint32_t got;   /* read back when it was played */
 };
 struct capture {
     struct access *accesses;
@@ -97,8 +98,8 @@ int capture_load(const char *path, struct capture *capture);
 void capture_free(struct capture *capture);
 
 struct vfp_guest;
-/* Plays a capture on function 0, prints each access with what came back and the closing count on `out`. Returns how
- * many answers broke a rule that holds for every VF. */
-unsigned replay_accesses(struct vfp_guest *guest, const struct capture *capture, FILE *out);
+/* Plays a capture on function 0, then prints each access with what came back and the closing count on `out`. Returns how
+ * many answers broke a rule that holds for every VF, or for the VF of the capture if it is that one. */
+unsigned replay_accesses(struct vfp_guest *guest, struct capture *capture, FILE *out);
 
 #endif

@@ -11,12 +11,13 @@
 #define GUEST_TIMEOUT_MS 60000
 
 struct replay_arguments {
-    const char *log, *profile, *trace;
+    const char *log, *profile, *pf, *trace;
 };
 
 static const struct argp_option options[] = {
     {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture (default: the one of the captures in tests/data)",
      0},
+    {"pf", 'P', "FILE", 0, "PF driver image (default: refnic_pf.so)", 0},
     {"trace", 't', "KIND", 0, "text, json, chrome or none (default none), on standard error", 0},
     {0},
 };
@@ -27,6 +28,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case 'p':
         arguments->profile = text;
+        return 0;
+    case 'P':
+        arguments->pf = text;
         return 0;
     case 't':
         arguments->trace = text;
@@ -106,7 +110,7 @@ int replay_main(int argc, char **argv)
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
         return EXIT_CANNOT;
     char *profile = arguments.profile ? strdup(arguments.profile) : find_profile("linux-guest.lspci");
-    char *driver = find_driver("refnic_pf.so");
+    char *driver = arguments.pf ? strdup(arguments.pf) : find_driver("refnic_pf.so");
     int result = profile && driver ? replay(&arguments, profile, driver) : EXIT_CANNOT;
     free(profile);
     free(driver);

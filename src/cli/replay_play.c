@@ -17,9 +17,11 @@
 #define BAR_64             0x4u
 #define BARS               6u
 #define SPACE              4096u
+#define CAPABILITIES       0x34u /* the pointer to them, and all behind it */
 
 /* What a correct VF must answer now, kept from what was written. */
 struct model {
+    bool own_card; /* all that the capture read before it wrote there is the same here */
     uint32_t command;
     uint32_t bar_mask[BARS]; /* probed; 0 until sized */
     uint32_t bar_type[BARS];
@@ -129,6 +131,8 @@ static struct verdict judge_other(struct model *model, const struct access *acce
 {
     if (differs_from_last(model, access, got))
         return (struct verdict){true, "another value than the last read, and nothing was written between"};
+    if (model->own_card && got != access->value)
+        return (struct verdict){true, "the card of the capture answers otherwise"};
     if (got == lane(access, UINT32_MAX) && access->size == 4)
         return (struct verdict){true, "all ones: nothing answered"};
     return (struct verdict){false, access->value == got ? NULL : "capabilities of another card"};
@@ -166,6 +170,19 @@ static void note_write(struct model *model, const struct access *access)
     }
 }
 
+static bool is_own_card(const struct capture *capture)
+{
+    bool written[SPACE / 4] = {false}, same = true;
+    for (size_t i = 0; i < capture->count; i++) {
+        const struct access *access = &capture->accesses[i];
+        if (access->write)
+            written[access->offset / 4] = true;
+        else if (access->offset >= CAPABILITIES && !written[access->offset / 4])
+            same &= access->got == access->value;
+    }
+    return same;
+}
+
 struct reasons {
     const char *text[16];
     unsigned count[16], used;
@@ -197,34 +214,49 @@ static void print_totals(const struct capture *capture, unsigned reads, unsigned
     fprintf(out, "  %5u wrong\n", wrong);
 }
 
-unsigned replay_accesses(struct vfp_guest *guest, const struct capture *capture, FILE *out)
+static void play(struct vfp_guest *guest, const struct capture *capture)
 {
-    struct model model = {0};
+    for (size_t i = 0; i < capture->count; i++) {
+        struct access *access = &capture->accesses[i];
+        if (access->write)
+            vfp_guest_config_write(guest, 0, access->offset, access->size, access->value);
+        else
+            access->got = vfp_guest_config_read(guest, 0, access->offset, access->size);
+    }
+}
+
+static void print_read(const struct access *access, struct verdict verdict, FILE *out)
+{
+    int digits = access->size * 2;
+    fprintf(out, "-> %0*x  %s%0*x%s%s\n", digits, access->got, verdict.reason ? "capture " : "as captured ", digits,
+            access->value,
+            verdict.wrong    ? "  WRONG: "
+            : verdict.reason ? "  "
+                             : "",
+            verdict.reason ? verdict.reason : "");
+}
+
+unsigned replay_accesses(struct vfp_guest *guest, struct capture *capture, FILE *out)
+{
+    play(guest, capture);
+    struct model model = {.own_card = is_own_card(capture)};
     struct reasons reasons = {0};
     unsigned reads = 0, same = 0, wrong = 0;
     for (size_t i = 0; i < capture->count; i++) {
         const struct access *access = &capture->accesses[i];
-        int digits = access->size * 2;
         fprintf(out, "%4u %s +%03x/%u ", access->line, access->write ? "wr" : "rd", access->offset, access->size);
         if (access->write) {
-            vfp_guest_config_write(guest, 0, access->offset, access->size, access->value);
             note_write(&model, access);
-            fprintf(out, "<- %0*x\n", digits, access->value);
+            fprintf(out, "<- %0*x\n", access->size * 2, access->value);
             continue;
         }
-        uint32_t got = vfp_guest_config_read(guest, 0, access->offset, access->size);
-        struct verdict verdict = judge(&model, access, got);
+        struct verdict verdict = judge(&model, access, access->got);
         reads++;
         same += !verdict.wrong && !verdict.reason;
         wrong += verdict.wrong;
         if (verdict.reason && !verdict.wrong)
             count_reason(&reasons, verdict.reason);
-        fprintf(out, "-> %0*x  %s%0*x%s%s\n", digits, got, verdict.reason ? "capture " : "as captured ", digits,
-                access->value,
-                verdict.wrong    ? "  WRONG: "
-                : verdict.reason ? "  "
-                                 : "",
-                verdict.reason ? verdict.reason : "");
+        print_read(access, verdict, out);
     }
     print_totals(capture, reads, same, wrong, &reasons, out);
     return wrong;

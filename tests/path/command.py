@@ -17,6 +17,7 @@ CAPTURES = [os.path.join(SOURCE, "tests/data", name)
 REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
 REFGEN = os.path.join(BUILD, "drivers/refgen/refgen.so")
 DIES = os.path.join(BUILD, "tests/path/vf_dies.so")
+DEAF = os.path.join(BUILD, "tests/path/deaf_pf.so")
 NO_ENTRY = os.path.join(BUILD, "tests/path/no_entry.so")
 
 
@@ -260,6 +261,16 @@ def replay_over_another_card_is_right_too():
             result = vfplane("replay", "--profile", os.path.join(BUILD, "profiles", card), capture)
             assert result.returncode == 0 and re.search(r"^ +0 wrong$", result.stdout, re.M), result.stdout[-500:]
             assert "capabilities of another card" in result.stdout
+
+
+@case
+def replay_finds_a_pf_driver_that_does_not_write():
+    result = vfplane("replay", "--pf", DEAF, CAPTURES[1])
+    wrong = [line for line in result.stdout.splitlines() if "WRONG" in line]
+    assert result.returncode == 1 and wrong, result.stdout[-500:]
+    assert any("+004/2" in line and "Command must hold Memory Enable and Bus Master" in line for line in wrong), wrong
+    assert any("+082/2 -> 0001  capture 8001" in line and "the card of the capture answers" in line for line in wrong), wrong
+    assert vfplane("replay", "--pf", NO_ENTRY, CAPTURES[1]).returncode == 2
 
 
 @case
