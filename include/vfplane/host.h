@@ -122,7 +122,7 @@ int vfp_adapter_power(struct vfp_adapter *adapter, unsigned state);
 const char *vfp_adapter_state(const struct vfp_adapter *adapter);
 /* How long NDIS waits for what a miniport has pended (OIDs, MiniportPause, Restart, ResetEx) before it reports
  * *_NEVER_COMPLETED and goes on without it: milliseconds of the host's clock, 0 = for ever, at first 30000. On the
- * virtual clock that is at most two seconds of real time. For adapters started afterwards. */
+ * virtual clock that is at most two seconds of real time. For waits that begin afterwards. */
 void vfp_patience_set(struct vfp_host *host, unsigned ms);
 /* The adapter's device sends interrupt message `message` (0 for a line interrupt): the driver's ISR runs at the
  * device's IRQL, then its DPC at DISPATCH_LEVEL; both have returned when this does. -EINVAL: no interrupt is

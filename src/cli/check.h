@@ -112,6 +112,7 @@ struct check_bench {
     struct vfp_driver *driver;
     struct vfp_adapter *adapter;
     unsigned num_vfs;
+    bool impatient;          /* the host waits only shortly */
     bool has_switch, has_vf; /* now */
     uint16_t vf, bare_vf, freed_vf, never_vf;
     uint32_t vport;
@@ -124,6 +125,8 @@ int check_bench_open(struct check_bench *bench, const struct check_arguments *ar
 void check_bench_close(struct check_bench *bench);
 int check_bench_start(struct check_bench *bench); /* loads the driver if need be, starts it on the card */
 void check_bench_stop(struct check_bench *bench); /* VFs and VPorts freed, the adapter halted */
+/* Before the driver is asked for something: how long the host waits for it. */
+void check_bench_patience(struct check_bench *bench);
 /* From an open bench to the state. 0, or -1 with bench->error. */
 int check_bench_reach(struct check_bench *bench, enum check_state state);
 
@@ -133,7 +136,7 @@ int check_bench_reach(struct check_bench *bench, enum check_state state);
 #define CHECK_BUFFER 8192u
 /* A good request with these values in place of its own, as an overlying driver sends it; `buffer` gets what came back.
  * Returns the NDIS_STATUS. */
-int check_send_plain(const struct check_bench *bench, uint32_t oid, const struct check_field *fields,
+int check_send_plain(struct check_bench *bench, uint32_t oid, const struct check_field *fields,
                      uint8_t buffer[CHECK_BUFFER]);
 /* Runs the case (state, oid, change) on a bench that is in the state. */
 void check_request(struct check_bench *bench, enum check_state state, const struct check_oid *oid,
@@ -205,6 +208,8 @@ int check_child(const struct check_arguments *arguments);
 void check_found(const struct vfp_finding *finding, void *context);
 void check_verdict(const char *rule, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void check_site(unsigned number, const char *name);
+/* The driver was seen never to complete something, now or in an earlier case: the host need not wait long any more. */
+bool check_is_impatient(void);
 void check_cannot(const char *why);
 unsigned check_found_count(void); /* in the case that runs */
 /* A request is sent that breaks this rule if it succeeds. Until check_expected, findings that only follow from taking

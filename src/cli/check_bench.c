@@ -13,7 +13,8 @@ const char *const check_state_names[CHECK_STATES] = {
     [STATE_REMOVED] = "removed", [STATE_RESTARTED] = "restarted",
 };
 
-#define VFS_NEEDED 3u
+#define VFS_NEEDED        3u
+#define SHORT_PATIENCE_MS 10 /* with a driver that is known not to complete: thousands of cases may wait for it */
 
 /* OIDs of the bench itself; numbers of ndis.md 4.1, members of 3.3. */
 enum {
@@ -58,8 +59,17 @@ int check_bench_open(struct check_bench *bench, const struct check_arguments *ar
     return 0;
 }
 
+void check_bench_patience(struct check_bench *bench)
+{
+    if (bench->impatient || !check_is_impatient())
+        return;
+    bench->impatient = true;
+    vfp_patience_set(bench->host, SHORT_PATIENCE_MS);
+}
+
 int check_bench_start(struct check_bench *bench)
 {
+    check_bench_patience(bench);
     if (!bench->driver)
         bench->driver = vfp_driver_load(bench->host, bench->arguments->pf);
     if (!bench->driver)
@@ -223,6 +233,7 @@ void check_bench_stop(struct check_bench *bench)
     if (!bench->adapter)
         return;
     free_all(bench);
+    check_bench_patience(bench);
     vfp_adapter_stop(bench->adapter);
     bench->adapter = NULL;
     bench->has_switch = false;

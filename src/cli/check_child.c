@@ -28,6 +28,7 @@ static struct {
     unsigned held_count;
     const struct vfp_rule *told[RULES_MAX]; /* rules whose report was sent */
     unsigned told_count;
+    bool impatient; /* from then on, in all cases */
 } child = {.socket = -1, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void send_message(struct check_message *message)
@@ -47,13 +48,22 @@ static bool is_first(const struct vfp_rule *rule)
     return true;
 }
 
+static bool is_never_completed(const char *rule)
+{
+    static const char end[] = "_NEVER_COMPLETED";
+    size_t length = strlen(rule);
+    return length >= sizeof(end) && strcmp(rule + length - (sizeof(end) - 1), end) == 0;
+}
+
 static void know(const char *rules)
 {
     char name[64];
     int length = 0;
-    for (; rules && sscanf(rules, "%63[^,],%n", name, &length) == 1 && length; rules += length, length = 0)
+    for (; rules && sscanf(rules, "%63[^,],%n", name, &length) == 1 && length; rules += length, length = 0) {
         if (vfp_rule_find(name))
             is_first(vfp_rule_find(name));
+        child.impatient = child.impatient || is_never_completed(name);
+    }
 }
 
 static void print_finding(const struct vfp_finding *finding, char *text, size_t size)
@@ -87,6 +97,7 @@ void check_found(const struct vfp_finding *finding, void *context)
     snprintf(message.rule, sizeof(message.rule), "%s", finding->rule->name);
     snprintf(message.text, sizeof(message.text), "%s", finding->text);
     pthread_mutex_lock(&child.lock);
+    child.impatient = child.impatient || is_never_completed(message.rule);
     if (!child.muted && is_first(finding->rule))
         print_finding(finding, message.report, sizeof(message.report));
     if (!child.expected || !may_follow(message.rule))
@@ -145,6 +156,14 @@ void check_cannot(const char *why)
     struct check_message message = {.kind = MESSAGE_CANNOT};
     snprintf(message.text, sizeof(message.text), "%s", why);
     send_message(&message);
+}
+
+bool check_is_impatient(void)
+{
+    pthread_mutex_lock(&child.lock);
+    bool impatient = child.impatient;
+    pthread_mutex_unlock(&child.lock);
+    return impatient;
 }
 
 unsigned check_found_count(void)

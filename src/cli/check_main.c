@@ -116,10 +116,10 @@ static int check_all(const struct check_arguments *arguments)
     int result = EXIT_CANNOT;
     if (!choose(&list, arguments) || !check_results_init(&results, arguments, &list)) {
         complain("out of memory");
-    } else if (run_cases(&results, &list)) {
+    } else if (run_cases(&results, &list) && !(results.cannot[0] && check_results_broken(&results, VFP_VIOLATION))) {
         if (results.cannot[0])
             complain("%s", results.cannot);
-    } else {
+    } else { /* a driver that cannot be started because it breaks a rule is a driver that breaks a rule */
         result = close_output(check_report(&results, stdout));
         if (result == EXIT_OK && check_results_broken(&results, VFP_VIOLATION))
             result = EXIT_WRONG;

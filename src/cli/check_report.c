@@ -65,6 +65,8 @@ static int report_text(const struct check_results *results, FILE *out)
             check_results_broken(results, VFP_PORTABILITY));
     if (note_of_one(results)[0])
         fprintf(out, "failing call: %s\n", note_of_one(results));
+    if (results->cannot[0])
+        fprintf(out, "no further case was run: %s\n", results->cannot);
     if (results->left_out)
         fprintf(out, "%u cases were left out: the driver hung %u times\n", results->left_out, results->hangs);
     return 0;
@@ -119,11 +121,11 @@ static int report_json(const struct check_results *results, FILE *out)
     for (size_t i = 0; i < results->row_count; i++)
         if (check_results_shows(results, &results->rows[i]))
             json_array_append_new(rules, json_row(results, &results->rows[i]));
-    json_t *report =
-        json_pack("{s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o}", "driver", string(results->arguments->pf), "profile",
-                  string(results->arguments->profile), "cases", results->cases, "left_out", results->left_out,
-                  "violated", check_results_broken(results, VFP_VIOLATION), "suspicious",
-                  check_results_broken(results, VFP_SUSPICIOUS), "note", string(note_of_one(results)), "rules", rules);
+    json_t *report = json_pack(
+        "{s:o, s:o, s:i, s:i, s:i, s:i, s:o, s:o, s:o}", "driver", string(results->arguments->pf), "profile",
+        string(results->arguments->profile), "cases", results->cases, "left_out", results->left_out, "violated",
+        check_results_broken(results, VFP_VIOLATION), "suspicious", check_results_broken(results, VFP_SUSPICIOUS),
+        "note", string(note_of_one(results)), "cannot", string(results->cannot), "rules", rules);
     int result = !report ? -ENOMEM : json_dumpf(report, out, JSON_INDENT(2)) || fputc('\n', out) == EOF ? -EIO : 0;
     json_decref(report);
     return result;

@@ -56,16 +56,17 @@ static void fill_good(const struct check_bench *bench, const struct check_oid *o
     put(bench, buffer, oid->good, SIZE_MAX);
 }
 
-static int send(const struct check_bench *bench, const struct check_oid *oid, const struct check_change *change,
-                bool raw, uint8_t *buffer)
+static int send(struct check_bench *bench, const struct check_oid *oid, const struct check_change *change, bool raw,
+                uint8_t *buffer)
 {
     uint32_t input = change->length == CHECK_KEEP ? oid->size : change->length;
     uint32_t output = change->output == CHECK_KEEP ? input : change->output;
     int type = change->retype ? change->type : oid->type;
+    check_bench_patience(bench);
     return (raw ? vfp_oid_raw : vfp_oid)(bench->adapter, type, oid->oid, buffer, input, output).status;
 }
 
-int check_send_plain(const struct check_bench *bench, uint32_t number, const struct check_field *fields,
+int check_send_plain(struct check_bench *bench, uint32_t number, const struct check_field *fields,
                      uint8_t buffer[CHECK_BUFFER])
 {
     static const struct check_change none = {.length = CHECK_KEEP, .output = CHECK_KEEP};

@@ -36,7 +36,7 @@ static int load(struct run *run)
 static int start(struct run *run)
 {
     run->bench->adapter = vfp_adapter_start(run->bench->driver, run->bench->pf);
-    return run->bench->adapter ? 0 : -EIO;
+    return run->bench->adapter && strcmp(vfp_adapter_state(run->bench->adapter), "Running") == 0 ? 0 : -EIO;
 }
 
 static int create_switch(struct run *run)
@@ -176,6 +176,7 @@ static void run_step(struct run *run, size_t i, bool strict)
 {
     if (!is_possible(run, steps[i].needs))
         return;
+    check_bench_patience(run->bench);
     int result = steps[i].run(run);
     if (result && strict && !check_found_count() && !(steps[i].optional && result == -EOPNOTSUPP))
         check_verdict("OID_REFUSED", "%s: %s", steps[i].name, vfp_host_error(run->bench->host));

@@ -71,6 +71,11 @@ void vfp_patience_set(struct vfp_host *host, unsigned ms)
 {
     host->patience_ms = ms;
     host->has_patience = true;
+    HOST_ENTER(host);
+    for (struct vfp_adapter *adapter = host->adapters; adapter; adapter = (struct vfp_adapter *)adapter->owned.next)
+        if (ndis_adapter_of(adapter->pf->pdo))
+            ndis_set_patience(ndis_adapter_of(adapter->pf->pdo), ms);
+    HOST_LEAVE();
 }
 
 /* ---- power ------------------------------------------------------------------------------------------------------ */

@@ -62,11 +62,11 @@ static NDIS_STATUS send(struct ndis_binding *binding, PNDIS_OID_REQUEST request,
     list(&adapter->direct, request);
     ndis_call_begin(&callback, adapter, "MiniportDirectOidRequest", row->name);
     status = ndis_slot_call(adapter, request, adapter->driver->handlers.DirectOidRequestHandler, &early);
+    if (status != NDIS_STATUS_PENDING || early) {
+        unlist(&adapter->direct, request);
+        ndis_oid_counts(request, row->name, status);
+    }
     nt_callback_end(&callback);
-    if (status == NDIS_STATUS_PENDING && !early)
-        return status;
-    unlist(&adapter->direct, request);
-    ndis_oid_counts(request, row->name, status);
     if (!early)
         return status;
     tell(request, status);
@@ -145,6 +145,7 @@ NDIS_EXPORT VOID NdisCancelDirectOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID
 {
     struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisCancelDirectOidRequest");
     struct ndis_adapter *adapter;
+    struct nt_callback callback;
     PNDIS_OID_REQUEST at;
 
     if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisCancelDirectOidRequest") || !binding || !RequestId)
@@ -155,8 +156,11 @@ NDIS_EXPORT VOID NdisCancelDirectOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID
         if (ndis_slot_of(at)->binding == binding && at->RequestId == RequestId)
             break;
     ndis_unlock(&adapter->direct.lock);
-    if (at)
-        adapter->driver->handlers.CancelDirectOidRequestHandler(adapter->context, RequestId);
+    if (!at)
+        return;
+    ndis_call_begin(&callback, adapter, "MiniportCancelDirectOidRequest", NULL);
+    adapter->driver->handlers.CancelDirectOidRequestHandler(adapter->context, RequestId);
+    nt_callback_end(&callback);
 }
 
 static bool none_left(const void *object)
@@ -202,11 +206,14 @@ void ndis_direct_abandon(struct ndis_adapter *adapter, NDIS_STATUS status)
 
 static NDIS_STATUS call_synchronous(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, const struct ndis_oid *row)
 {
+    struct nt_callback callback;
     NDIS_STATUS status;
 
     ndis_work_begin(adapter);
     TRACE_DOOR(span, "ndis", "MiniportSynchronousOidRequest", "%s", row->name);
+    ndis_call_begin(&callback, adapter, "MiniportSynchronousOidRequest", row->name);
     status = adapter->driver->handlers.SynchronousOidRequestHandler(adapter->context, request);
+    nt_callback_returned(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     if (status == NDIS_STATUS_PENDING) {
         nt_violation_in(NDIS_RULE(SYNCHRONOUS_OID_PENDING), "MiniportSynchronousOidRequest",
@@ -214,6 +221,7 @@ static NDIS_STATUS call_synchronous(struct ndis_adapter *adapter, PNDIS_OID_REQU
         status = NDIS_STATUS_FAILURE;
     }
     ndis_oid_counts(request, row->name, status);
+    nt_callback_end(&callback);
     ndis_work_end(adapter);
     return status;
 }

@@ -33,6 +33,7 @@ static NDIS_STATUS result(struct ndis_adapter *adapter, struct ndis_transition *
         atomic_store(&transition->expected, false);
         return returned;
     }
+    nt_callback_returned(nt_callback_current); /* before anybody waits */
     while (!ndis_gate_wait(&adapter->gate, is_finished, transition, atomic_load(&adapter->patience)))
         if (atomic_exchange(&transition->expected, false)) {
             nt_violation_in(never, routine, "%s: %s returned NDIS_STATUS_PENDING and was not completed in %u ms",
@@ -40,6 +41,12 @@ static NDIS_STATUS result(struct ndis_adapter *adapter, struct ndis_transition *
             return NDIS_STATUS_FAILURE;
         }
     return atomic_load(&transition->status);
+}
+
+static void check_status(NDIS_STATUS status, const char *routine)
+{
+    if (!ndis_status_exists(status))
+        nt_violation_in(NDIS_RULE(HANDLER_STATUS), routine, "%s ends with status %08x", routine, (ULONG)status);
 }
 
 static void finish(struct ndis_adapter *adapter, struct ndis_transition *transition, const char *routine,
@@ -146,6 +153,7 @@ NDIS_STATUS ndis_restart(struct ndis_adapter *adapter)
     ndis_call_begin(&callback, adapter, "MiniportRestart", NULL);
     returned = adapter->driver->handlers.RestartHandler(adapter->context, &parameters);
     status = result(adapter, &adapter->restart, "MiniportRestart", NDIS_RULE(RESTART_NEVER_COMPLETED), returned);
+    check_status(status, "MiniportRestart");
     nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     atomic_store(&adapter->state, status == NDIS_STATUS_SUCCESS ? NDIS_RUNNING : NDIS_PAUSED);
@@ -163,6 +171,18 @@ static void ended(struct ndis_adapter *adapter, const char *handler)
     ndis_verify_halted(adapter, handler);
     ndis_claims_end(adapter, handler);
     nt_callback_end(&callback);
+}
+
+static void call_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action)
+{
+    struct nt_callback callback;
+
+    TRACE_DOOR(span, "ndis", "MiniportHaltEx", "%s, action %u", name_of(adapter), action);
+    ndis_call_begin(&callback, adapter, "MiniportHaltEx", NULL);
+    adapter->driver->handlers.HaltHandlerEx(adapter->context, action);
+    nt_callback_end(&callback);
+    ended(adapter, "MiniportHaltEx");
+    TRACE_DONE(span, "done");
 }
 
 static NDIS_STATUS call_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LIST resources)
@@ -183,8 +203,8 @@ static NDIS_STATUS call_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LI
     TRACE_DOOR(span, "ndis", "MiniportInitializeEx", "%s", nt_driver_name(driver->object));
     ndis_call_begin(&callback, adapter, "MiniportInitializeEx", NULL);
     status = driver->handlers.InitializeHandlerEx(adapter, driver->context, &parameters);
-    if (status == NDIS_STATUS_PENDING)
-        nt_violation(NDIS_RULE(INITIALIZE_STATUS), "MiniportInitializeEx returned PENDING");
+    if (status == NDIS_STATUS_PENDING || !ndis_status_exists(status))
+        nt_violation(NDIS_RULE(INITIALIZE_STATUS), "MiniportInitializeEx returned %s", ndis_status_name(status));
     if (status == NDIS_STATUS_SUCCESS && !adapter->attributes.general)
         nt_violation(NDIS_RULE(GENERAL_ATTRIBUTES_MISSING),
                      "MiniportInitializeEx succeeded without general attributes");
@@ -194,8 +214,8 @@ static NDIS_STATUS call_initialize(struct ndis_adapter *adapter, PCM_RESOURCE_LI
         ended(adapter, "MiniportInitializeEx");
     if (status != NDIS_STATUS_SUCCESS || adapter->attributes.general)
         return status;
-    driver->handlers.HaltHandlerEx(adapter->context, NdisHaltDeviceInitializationFailed);
-    ended(adapter, "MiniportHaltEx");
+    if (adapter->attributes.registered) /* else there is no context to halt it with */
+        call_halt(adapter, NdisHaltDeviceInitializationFailed);
     return NDIS_STATUS_FAILURE;
 }
 
@@ -251,7 +271,6 @@ static void give_up_switch(struct ndis_adapter *adapter)
 void ndis_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action)
 {
     NDIS_STATUS late = atomic_load(&adapter->removed) ? NDIS_STATUS_NOT_ACCEPTED : NDIS_STATUS_REQUEST_ABORTED;
-    struct nt_callback callback;
 
     if (ndis_adapter_state(adapter) == NDIS_HALTED)
         return;
@@ -265,12 +284,7 @@ void ndis_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action)
         ndis_oids_drain(adapter, atomic_load(&adapter->patience));
         ndis_direct_drain(adapter, atomic_load(&adapter->patience));
     }
-    TRACE_DOOR(span, "ndis", "MiniportHaltEx", "%s, action %u", name_of(adapter), action);
-    ndis_call_begin(&callback, adapter, "MiniportHaltEx", NULL);
-    adapter->driver->handlers.HaltHandlerEx(adapter->context, action);
-    ended(adapter, "MiniportHaltEx");
-    nt_callback_end(&callback);
-    TRACE_DONE(span, "done");
+    call_halt(adapter, action);
     do
         ndis_oids_abandon(adapter, 0, late, "when MiniportHaltEx had returned");
     while (!ndis_oids_drain(adapter, 10)); /* a handler is still running on another thread */
@@ -296,6 +310,7 @@ NDIS_STATUS ndis_reset(struct ndis_adapter *adapter)
 {
     enum ndis_state state = ndis_adapter_state(adapter);
     BOOLEAN addressing = FALSE;
+    struct nt_callback callback;
     NDIS_STATUS status;
 
     if (!adapter->driver->handlers.ResetHandlerEx)
@@ -307,8 +322,11 @@ NDIS_STATUS ndis_reset(struct ndis_adapter *adapter)
     ndis_hold_end(adapter, NULL, NULL, NDIS_STATUS_REQUEST_ABORTED);
     expect(&adapter->reset);
     TRACE_DOOR(span, "ndis", "MiniportResetEx", "%s", name_of(adapter));
+    ndis_call_begin(&callback, adapter, "MiniportResetEx", NULL);
     status = result(adapter, &adapter->reset, "MiniportResetEx", NDIS_RULE(RESET_NEVER_COMPLETED),
                     adapter->driver->handlers.ResetHandlerEx(adapter->context, &addressing));
+    check_status(status, "MiniportResetEx");
+    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", ndis_status_name(status));
     ndis_oids_open(adapter);
     ndis_invalidate_kick(adapter);
@@ -318,6 +336,7 @@ NDIS_STATUS ndis_reset(struct ndis_adapter *adapter)
 NDIS_STATUS ndis_check_for_hang(struct ndis_adapter *adapter, bool *hangs)
 {
     enum ndis_state state = ndis_adapter_state(adapter);
+    struct nt_callback callback;
 
     *hangs = false;
     if (!adapter->driver->handlers.CheckForHangHandlerEx)
@@ -325,7 +344,9 @@ NDIS_STATUS ndis_check_for_hang(struct ndis_adapter *adapter, bool *hangs)
     if ((state != NDIS_PAUSED && state != NDIS_RUNNING) || atomic_load(&adapter->removed))
         return NDIS_STATUS_INVALID_STATE;
     TRACE_DOOR(span, "ndis", "MiniportCheckForHangEx", "%s", name_of(adapter));
+    ndis_call_begin(&callback, adapter, "MiniportCheckForHangEx", NULL);
     *hangs = adapter->driver->handlers.CheckForHangHandlerEx(adapter->context);
+    nt_callback_end(&callback);
     TRACE_DONE(span, "%s", *hangs ? "TRUE: to be reset" : "FALSE");
     return *hangs ? ndis_reset(adapter) : NDIS_STATUS_SUCCESS;
 }
@@ -333,12 +354,15 @@ NDIS_STATUS ndis_check_for_hang(struct ndis_adapter *adapter, bool *hangs)
 void ndis_shutdown(struct ndis_adapter *adapter)
 {
     enum ndis_state state = ndis_adapter_state(adapter);
+    struct nt_callback callback;
 
     if (state == NDIS_HALTED || state == NDIS_INITIALIZING)
         return;
     ndis_oids_close(adapter, NDIS_STATUS_CLOSING);
     ndis_oids_flush(adapter, NDIS_STATUS_REQUEST_ABORTED);
     TRACE_DOOR(span, "ndis", "MiniportShutdownEx", "%s", name_of(adapter));
+    ndis_call_begin(&callback, adapter, "MiniportShutdownEx", NULL);
     adapter->driver->handlers.ShutdownHandlerEx(adapter->context, NdisShutdownPowerOff);
+    nt_callback_end(&callback);
     TRACE_DONE(span, "done");
 }

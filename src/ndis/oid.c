@@ -376,6 +376,7 @@ NDIS_EXPORT VOID NdisCancelOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID Reque
 {
     struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisCancelOidRequest");
     struct ndis_adapter *adapter;
+    struct nt_callback callback;
 
     if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisCancelOidRequest") || !binding || !RequestId)
         return;
@@ -383,8 +384,11 @@ NDIS_EXPORT VOID NdisCancelOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID Reque
     TRACE_DOOR(span, "ndis", "NdisCancelOidRequest", "id %p", RequestId);
     ndis_queue_end(ndis_queue_remove(&adapter->oids, binding, RequestId), NDIS_STATUS_REQUEST_ABORTED);
     if (!ndis_hold_end(adapter, binding, RequestId, NDIS_STATUS_REQUEST_ABORTED) && ndis_queue_owner(&adapter->oids) &&
-        atomic_load(&adapter->oids.current_binding) == binding && atomic_load(&adapter->oids.current_id) == RequestId)
+        atomic_load(&adapter->oids.current_binding) == binding && atomic_load(&adapter->oids.current_id) == RequestId) {
+        ndis_call_begin(&callback, adapter, "MiniportCancelOidRequest", NULL);
         adapter->driver->handlers.CancelOidRequestHandler(adapter->context, RequestId);
+        nt_callback_end(&callback);
+    }
     TRACE_DONE(span, "done");
 }
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
 VFPLANE, BUILD = sys.argv[1:3]
@@ -144,6 +145,49 @@ def a_driver_that_always_hangs_comes_to_an_end():
     found, rows = report(spoiled("hangs"), "--timeout", "1", status=1)
     assert broken(rows) == ["DRIVER_HANG"] and rows["DRIVER_HANG"]["broken"] >= 2
     assert found["cases"] + found["left_out"] > 2000
+
+
+@case
+def a_driver_that_never_completes_is_named_and_every_case_is_run():
+    started = time.monotonic()
+    found, rows = report(spoiled("pends"), status=1)
+    assert broken(rows) == ["OID_NEVER_COMPLETED"] and found["cases"] > 2000 and not found["left_out"], broken(rows)
+    assert "OID_NIC_SWITCH_CREATE_SWITCH" in rows["OID_NEVER_COMPLETED"]["first"]["report"]
+    assert time.monotonic() - started < 180
+
+
+@case
+def a_status_that_does_not_exist_is_named():
+    _, rows = report(spoiled("garbage"), status=1)
+    assert broken(rows) == ["OID_STATUS"] and "deadbeef" in rows["OID_STATUS"]["first"]["text"], broken(rows)
+
+
+@case
+def memory_that_is_not_its_own_is_not_freed():
+    _, rows = report(spoiled("frees"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["POOL_BAD_FREE"]
+    assert "spoil" in rows["POOL_BAD_FREE"]["first"]["report"], rows["POOL_BAD_FREE"]["first"]
+
+
+@case
+def a_stack_that_overflows_is_a_crash():
+    _, rows = report(spoiled("overflows"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["DRIVER_CRASH"] and "spoil_it" in rows["DRIVER_CRASH"]["first"]["report"]
+
+
+@case
+def what_crashes_at_its_start_or_end_is_found_there_and_no_case_is_tried():
+    for kind in ("entry", "unload"):
+        found, rows = report(spoiled(kind), status=1)
+        assert broken(rows) == ["DRIVER_CRASH"] and found["cases"] == 1, (kind, broken(rows), found["cases"])
+
+
+@case
+def a_driver_that_does_not_start_because_it_breaks_a_rule_breaks_a_rule():
+    found, rows = report(spoiled("start"), status=1)
+    assert broken(rows) == ["INITIALIZE_STATUS"] and found["cases"] == 1, broken(rows)
+    assert "start failed" in found["cannot"], found["cannot"]
+    assert "no further case was run: " in check(spoiled("start")).stdout
 
 
 @case

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * refnic with one OID of its miniport spoiled: linked with refnic's own files, in which NdisMRegisterMiniportDriver is
- * renamed to spoiled_register (meson.build).
+ * refnic with one handler of its miniport spoiled: linked with refnic's own files, in which NdisMRegisterMiniportDriver
+ * is renamed to spoiled_register (meson.build).
  */
 #include <ndis.h>
 
@@ -10,6 +10,7 @@ NDIS_STATUS NdisMRegisterMiniportDriver(PDRIVER_OBJECT driver, PUNICODE_STRING p
                                         PNDIS_MINIPORT_DRIVER_CHARACTERISTICS miniport, PNDIS_HANDLE handle);
 
 static MINIPORT_OID_REQUEST_HANDLER handler;
+static int *volatile nowhere __attribute__((unused)) = (int *)16;
 
 /* Crashes where a VF should be put to sleep. */
 #ifdef SPOILED_CRASHES
@@ -17,7 +18,6 @@ static MINIPORT_OID_REQUEST_HANDLER handler;
 static VOID spoil_it(PNDIS_OID_REQUEST request)
 {
     const NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS *given = request->DATA.SET_INFORMATION.InformationBuffer;
-    int *volatile nowhere = (int *)16;
 
     if (request->DATA.SET_INFORMATION.InformationBufferLength >= sizeof(*given) &&
         given->PowerState == NdisDeviceStateD3)
@@ -60,10 +60,76 @@ static VOID spoil_it(PNDIS_OID_REQUEST request)
 }
 #endif
 
+/* Frees what is on its stack. */
+#ifdef SPOILED_FREES
+#define SPOILED_OID OID_SRIOV_RESET_VF
+static VOID spoil_it(PNDIS_OID_REQUEST request)
+{
+    ULONG local[4] = {0};
+
+    UNREFERENCED_PARAMETER(request);
+    NdisFreeMemory(local, 0, 0);
+}
+#endif
+
+/* Ends requests as nobody does: never, with a status that there is not, or past the end of its stack. */
+#ifdef SPOILED_PENDS
+#define SPOILED_OID    OID_NIC_SWITCH_CREATE_SWITCH
+#define SPOILED_STATUS NDIS_STATUS_PENDING
+#endif
+#ifdef SPOILED_GARBAGE
+#define SPOILED_OID    OID_NIC_SWITCH_ALLOCATE_VF
+#define SPOILED_STATUS ((NDIS_STATUS)0xDEADBEEF)
+#endif
+#ifdef SPOILED_OVERFLOWS
+#define SPOILED_OID OID_SRIOV_RESET_VF
+static VOID spoil_it(PNDIS_OID_REQUEST request)
+{
+    volatile UCHAR page[4096];
+
+    page[0] = 0;
+    if (nowhere)
+        spoil_it(request);
+    page[1] = page[0];
+}
+#endif
+
+/* Start and end of the driver. */
+#ifdef SPOILED_ENTRY
+#define SPOILED_REGISTER *nowhere = 1
+#endif
+#ifdef SPOILED_START
+static NDIS_STATUS never_started(NDIS_HANDLE handle, NDIS_HANDLE driver, PNDIS_MINIPORT_INIT_PARAMETERS parameters)
+{
+    UNREFERENCED_PARAMETER(handle);
+    UNREFERENCED_PARAMETER(driver);
+    UNREFERENCED_PARAMETER(parameters);
+    return NDIS_STATUS_PENDING;
+}
+#define SPOILED_REGISTER miniport->InitializeHandlerEx = never_started
+#endif
+#ifdef SPOILED_UNLOAD
+static VOID crash(PDRIVER_OBJECT driver)
+{
+    UNREFERENCED_PARAMETER(driver);
+    *nowhere = 1;
+}
+#define SPOILED_REGISTER miniport->UnloadHandler = crash
+#endif
+
+#ifndef SPOILED_REGISTER
+#define SPOILED_REGISTER ((void)0)
+#endif
+
 static NDIS_STATUS spoiled_request(NDIS_HANDLE context, PNDIS_OID_REQUEST request)
 {
+#ifdef SPOILED_STATUS
+    if (request->DATA.Oid == SPOILED_OID)
+        return SPOILED_STATUS;
+#elif defined SPOILED_OID
     if (request->DATA.Oid == SPOILED_OID)
         spoil_it(request);
+#endif
     return handler(context, request);
 }
 
@@ -72,5 +138,6 @@ NDIS_STATUS spoiled_register(PDRIVER_OBJECT driver, PUNICODE_STRING path, NDIS_H
 {
     handler = miniport->OidRequestHandler;
     miniport->OidRequestHandler = spoiled_request;
+    SPOILED_REGISTER;
     return NdisMRegisterMiniportDriver(driver, path, context, miniport, handle);
 }
