@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""docs/tested.md names a test for each row of the error tables of docs/spec/pci.md, and the tests it names are there.
+"""docs/tested.md names a test for each row of the error tables of docs/spec/pci.md and ndis.md, and the tests it names are
+there.
 
     tested.py SOURCE_ROOT    (prints TAP)
 """
@@ -11,7 +12,8 @@ import sys
 
 HEADING = re.compile(r'#{2,4} (\d+(?:\.\d+)*) ')
 TEST = re.compile(r'`(tests/[\w/]+\.c):(\w+)`')
-TWO_CELLS = ('#', 'IOCTL', 'Callback')  # first column of tables whose rows are told apart by two
+TWO_CELLS = ('#', 'IOCTL', 'Callback', 'Entry')  # first column of tables whose rows are told apart by two
+ERROR_TABLES = ('5.', '8.')  # sections of pci.md, of ndis.md
 
 
 def tables(text):
@@ -28,10 +30,10 @@ def tables(text):
 
 
 def rows_without_a_test(spec, page):
-    """The rows of section 5 that the page does not have, or has without a test."""
+    """The rows of the error tables that the page does not have, or has without a test."""
     tested = tables(page)
     for section, (head, *rows) in tables(spec).items():
-        if not section.startswith('5.'):
+        if not section.startswith(ERROR_TABLES):
             continue
         cells = 2 if head[0] in TWO_CELLS else 1
         here = [row for row in tested.get(section, [[]])[1:] if TEST.search(row[-1])]
@@ -72,11 +74,13 @@ def read(root, path):
 
 def main(root):
     spec, page = read(root, 'docs/spec/pci.md'), read(root, 'docs/tested.md')
+    ndis = read(root, 'docs/spec/ndis.md')
+    ndis = ndis[ndis.index('\n## 8. '):ndis.index('\n## 9. ')]
     row = '| VirtualFunction == TotalVFs |'
     spoiled = page.replace(row, '| something else |').replace('data.c:row_8_', 'data.c:no_row_8_')
     spoiled = re.sub(r'^\| 17 \|.*\n', '', spoiled, flags=re.M)
     cases = {
-        'every_row_of_the_tables_has_a_test': list(rows_without_a_test(spec, page)),
+        'every_row_of_the_tables_has_a_test': list(rows_without_a_test(spec, page)) + list(rows_without_a_test(ndis, page)),
         'every_rule_and_item_has_a_test': list(numbers_without_a_test(spec, page)),
         'every_test_that_is_named_is_there': list(tests_that_are_not_there(root, page)),
         'a_row_without_a_test_is_found':
