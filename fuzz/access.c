@@ -36,7 +36,7 @@ struct world {
     const struct card_layout *layout;
     struct pci_device *device;
     struct oracle fresh, vf[VFS_MAX];
-    uint64_t now, ready[VFS_MAX];
+    uint64_t now, ready[VFS_MAX], pf_ready;
     uint32_t existing, power;
     bool timed, strict, gone;
     uint8_t pf[PCI_CONFIG_SIZE]; /* what the PF read after the last operation */
@@ -72,6 +72,23 @@ static void wait_ready(struct world *world, uint32_t vf)
 
 /* ---- the PF: its registers say which VFs there are --------------------------------------------------------------- */
 
+static bool pf_in_reset(const struct world *world)
+{
+    return world->strict && world->now < world->pf_ready;
+}
+
+/* Also while it does not answer: nothing there may be lost. */
+static void look_at_pf(struct world *world)
+{
+    uint64_t now = world->now;
+    if (pf_in_reset(world)) {
+        MUST(pci_config_read(world->device, PF, 0, world->pf, sizeof world->pf) == 0);
+        world->now = world->pf_ready;
+    }
+    MUST(pci_config_read(world->device, PF, 0, world->pf, sizeof world->pf) == sizeof world->pf);
+    world->now = now;
+}
+
 /* After something that may have changed the PF. `reset`: a function level reset was part of it. Returns whether VFs
  * came or went or the PF was reset. */
 static bool follow_pf(struct world *world, bool reset)
@@ -81,7 +98,9 @@ static bool follow_pf(struct world *world, bool reset)
     memcpy(before, world->pf, sizeof before);
     if (world->gone)
         return true;
-    MUST(pci_config_read(world->device, PF, 0, world->pf, sizeof world->pf) == sizeof world->pf);
+    if (reset && world->timed)
+        world->pf_ready = world->now + DELAY;
+    look_at_pf(world);
     bool was = before[at->sriov + 0x08] & 1, is = world->pf[at->sriov + 0x08] & 1;
     uint32_t num_vfs = pf_word(world, at->sriov + 0x10);
     bool woke = (before[at->power] & 3) == 3 && (world->pf[at->power] & 3) == 0;
@@ -103,7 +122,7 @@ static bool follow_pf(struct world *world, bool reset)
 static void write_pf(struct world *world, uint32_t offset, const uint8_t *bytes, uint32_t length)
 {
     uint8_t before[PCI_CONFIG_SIZE];
-    bool valid = in_range(offset, length) && !world->gone;
+    bool valid = in_range(offset, length) && !world->gone && !pf_in_reset(world);
     uint32_t flr = world->layout->flr;
     bool reset = valid && flr >= offset && flr - offset < length && bytes[flr - offset] & 0x80;
     memcpy(before, world->pf, sizeof before);
@@ -216,7 +235,8 @@ static uint32_t choose_bytes(struct input *input, uint8_t bytes[256])
 static void switch_vfs(struct world *world, uint8_t count)
 {
     bool enabled = world->pf[world->layout->sriov + 0x08] & 1;
-    bool works = !world->gone && world->power == 0 && enabled == (count == 0) && count <= world->layout->total;
+    bool works = !world->gone && world->power == 0 && !pf_in_reset(world) && enabled == (count == 0) &&
+                 count <= world->layout->total;
     MUST(((count ? pci_sriov_enable(world->device, count) : pci_sriov_disable(world->device)) == PCI_OK) == works);
     follow_pf(world, false);
 }
@@ -295,6 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.fresh = fresh[card];
     world.now = 1000;
     world.existing = world.power = 0;
+    world.pf_ready = 0;
     world.gone = false;
     world.timed = options & 6;
     world.strict = options & 4;

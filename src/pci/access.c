@@ -155,25 +155,45 @@ static void read_pieces(const struct pci_map *map, const uint32_t *slots, uint32
 
 /* ---- who answers ----------------------------------------------------------------------------------------------- */
 
-/* How much too early an access to the VF is now; 0: it is ready. */
-static uint64_t early_ns(const struct pci_device *device, uint32_t vf)
+/* How much too early an access to the function is now; 0: it is ready. */
+static uint64_t early_ns(const struct pci_device *device, int function)
 {
-    uint64_t now = pci_now(device);
-    uint64_t created = atomic_load_explicit(&device->vfs_ready_ns, memory_order_acquire);
-    uint64_t reset = atomic_load_explicit(&pci_vf_at(device, vf)->ready_ns, memory_order_acquire);
-    uint64_t ready = created > reset ? created : reset;
+    uint64_t now = pci_now(device), ready;
+    if (function == PCI_FUNCTION_PF) {
+        ready = atomic_load_explicit(&device->pf_ready_ns, memory_order_acquire);
+    } else {
+        uint64_t created = atomic_load_explicit(&device->vfs_ready_ns, memory_order_acquire);
+        ready = atomic_load_explicit(&pci_vf_at(device, function)->ready_ns, memory_order_acquire);
+        ready = created > ready ? created : ready;
+    }
     return now < ready ? ready - now : 0;
 }
 
 /* An access before the specification's 100 ms have passed is counted, and under strict timing not answered. */
-static bool is_ready(struct pci_device *device, uint32_t vf)
+static bool is_ready(struct pci_device *device, int function)
 {
-    uint64_t early = early_ns(device, vf);
+    uint64_t early = early_ns(device, function);
     if (!early)
         return true;
     atomic_fetch_add_explicit(&device->early, 1, memory_order_relaxed);
-    TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "VF %u accessed %llu ns too early", vf, (unsigned long long)early);
+    if (function == PCI_FUNCTION_PF)
+        TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "PF accessed %llu ns too early", (unsigned long long)early);
+    else
+        TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "VF %d accessed %llu ns too early", function,
+                     (unsigned long long)early);
     return !device->options.strict_timing;
+}
+
+bool pci_pf_in_reset(const struct pci_device *device)
+{
+    return device->timed && device->options.strict_timing && early_ns(device, PCI_FUNCTION_PF);
+}
+
+static bool pf_answers(struct pci_device *device)
+{
+    if (atomic_load_explicit(&device->gone, memory_order_acquire))
+        return false;
+    return !device->timed || is_ready(device, PCI_FUNCTION_PF);
 }
 
 static bool vf_answers(struct pci_device *device, int function)
@@ -184,9 +204,11 @@ static bool vf_answers(struct pci_device *device, int function)
     return !device->timed || is_ready(device, function);
 }
 
-/* Asked again with the stripe held: while we waited the VF may have vanished, or a reset may have begun. */
+/* Asked again with the lock held: while we waited the function may have vanished, or a reset may have begun. */
 static bool still_answers(const struct pci_device *device, int function)
 {
+    if (function == PCI_FUNCTION_PF)
+        return !atomic_load_explicit(&device->gone, memory_order_acquire) && !pci_pf_in_reset(device);
     if ((uint32_t)function >= atomic_load_explicit(&device->reachable, memory_order_acquire))
         return false;
     return !device->timed || !device->options.strict_timing || !early_ns(device, function);
@@ -262,20 +284,23 @@ void pci_pf_write_locked(struct pci_device *device, uint32_t offset, const void 
 
 static uint32_t write_pf(struct pci_device *device, uint32_t offset, const uint8_t *bytes, uint32_t length)
 {
-    if (atomic_load_explicit(&device->gone, memory_order_acquire))
+    if (!pf_answers(device))
         return 0;
     struct pci_changes changes;
+    changes.count = changes.refused = 0;
     const struct pci_register *reg = &device->profile->pf.dword[offset / 4];
-    if (is_single(offset, length) && reg->kind != PCI_EXACT) {
+    if (needs_no_lock(device, offset, length) && reg->kind != PCI_EXACT) {
         if (reg->kind == PCI_PLAIN)
             store_plain(reg, &device->pf_slots[reg->slot], offset, length, value_of(bytes, offset, length));
         return length;
     }
     pci_lock(&device->lock);
-    pci_pf_write_locked(device, offset, bytes, length, &changes);
+    bool there = still_answers(device, PCI_FUNCTION_PF);
+    if (there)
+        pci_pf_write_locked(device, offset, bytes, length, &changes);
     pci_unlock(&device->lock);
     pci_effects_report(device, PCI_FUNCTION_PF, &changes);
-    return length;
+    return there ? length : 0;
 }
 
 /* Any write; kept out of the way of the usual one. */
@@ -319,7 +344,7 @@ static uint32_t read_locked(struct pci_device *device, int function, uint32_t of
     struct pci_lock *lock = pf ? &device->lock : pci_stripe_of(device, function);
     const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
     pci_lock(lock);
-    bool there = pf || still_answers(device, function);
+    bool there = still_answers(device, function);
     if (there)
         read_pieces(pci_map_of(device, function), slots, offset, bytes, length);
     pci_unlock(lock);
@@ -332,13 +357,13 @@ static __attribute__((noinline)) uint32_t read_any(struct pci_device *device, in
     if (!pci_in_range(offset, length))
         return 0;
     bool pf = function == PCI_FUNCTION_PF;
-    bool answers = pf ? !atomic_load_explicit(&device->gone, memory_order_acquire) : vf_answers(device, function);
+    bool answers = pf ? pf_answers(device) : vf_answers(device, function);
     if (!answers) {
         if (atomic_load_explicit(&device->gone, memory_order_acquire))
             memset(bytes, 0xff, length);
         return 0;
     }
-    if (!(pf ? is_single(offset, length) : needs_no_lock(device, offset, length)))
+    if (!needs_no_lock(device, offset, length))
         return read_locked(device, function, offset, bytes, length);
     const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
     read_pieces(pci_map_of(device, function), slots, offset, bytes, length);

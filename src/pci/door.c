@@ -16,9 +16,9 @@ static void trace_refusal(const struct pci_device *device, int function, uint32_
         TRACE_REFUSE("pci", "CONFIG_RANGE pci.md 5.1 rows 4-6", "%u bytes at %03x", length, offset);
     else if (pci_device_gone(device))
         TRACE_REFUSE("pci", "DEVICE_GONE pci.md 5.1 row 7", "surprise removed");
-    else if (atomic_load(&device->power))
+    else if (function != PCI_FUNCTION_PF && atomic_load(&device->power))
         TRACE_REFUSE("pci", "PF_NOT_D0 pci.md 5.1 row 11", "PF in D%u", atomic_load(&device->power));
-    else if ((uint32_t)function >= atomic_load(&device->existing))
+    else if (function != PCI_FUNCTION_PF && (uint32_t)function >= atomic_load(&device->existing))
         TRACE_REFUSE("pci", "NO_SUCH_VF pci.md 5.1 rows 8-9", "VF %d of %u", function, atomic_load(&device->existing));
 }
 

@@ -96,8 +96,12 @@ static void reset_pf(struct pci_device *device, bool flr)
     if (enabled)
         pci_sriov_switched(device, false);
     pci_publish(device);
-    if (flr)
-        atomic_fetch_add_explicit(&device->pf_resets, 1, memory_order_relaxed);
+    if (!flr)
+        return;
+    if (device->timed)
+        atomic_store_explicit(&device->pf_ready_ns, pci_now(device) + device->options.ready_delay_ns,
+                              memory_order_release);
+    atomic_fetch_add_explicit(&device->pf_resets, 1, memory_order_relaxed);
 }
 
 void pci_effects_pf(struct pci_device *device, const struct pci_changes *changes)

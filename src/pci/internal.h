@@ -180,6 +180,7 @@ struct pci_device {
     _Atomic uint32_t power;    /* D state of the PF */
     atomic_bool gone;
     _Atomic uint64_t vfs_ready_ns; /* of the last VF Enable */
+    _Atomic uint64_t pf_ready_ns;  /* of the PF's last FLR */
     _Atomic uint64_t vf_resets, pf_resets, enables, disables, early;
     struct pci_lock lock;
     struct pci_stripe stripes[PCI_STRIPES];
@@ -234,6 +235,8 @@ static inline bool pci_in_range(uint32_t offset, uint32_t length)
 uint32_t pci_access_read(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length);
 uint32_t pci_access_write(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
                           uint32_t length);
+/* Strict timing, and the PF's FLR is not over: nothing of it answers. */
+bool pci_pf_in_reset(const struct pci_device *device);
 /* A look that is no access: neither counted nor refused as early. False: no such function. The range is valid or empty.
  */
 bool pci_access_peek(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length);

@@ -82,7 +82,7 @@ struct pci_device_options {
     uint64_t (*now_ns)(
         void *context); /* the virtual clock, only read: locks may be held; NULL = readiness delays are 0 */
     void *context;
-    uint32_t ready_delay_ns; /* after VF Enable and FLR; 0 = ready at once, 100000000 = what the specification grants */
+    uint32_t ready_delay_ns; /* after VF Enable, and after FLR of VF or PF; 0 = ready at once, 100000000 = what the specification grants */
     bool strict_timing; /* an access before `ready_delay_ns` fails (0 bytes) and is counted; else it is only counted */
     void (*on_event)(void *context, const struct pci_event *event); /* NULL = nobody listens; same `context` */
 };
@@ -102,7 +102,7 @@ void pci_device_release(struct pci_device *device);
 /* ---- configuration space --------------------------------------------------------------------------------------- */
 
 /* Any offset and length inside 4,096 bytes; touches exactly those bytes. Returns `length`, or 0 and changes nothing:
- * zero length, any byte beyond 4,095, a VF that does not exist (VF Enable clear, or index >= NumVFs), a VF not yet
+ * zero length, any byte beyond 4,095, a VF that does not exist (VF Enable clear, or index >= NumVFs), a function not yet
  * ready under strict timing, PF not in D0 (VF only), device gone. A read of a device that is gone fills FFh and returns
  * 0. */
 uint32_t pci_config_read(struct pci_device *device, int function, uint32_t offset, void *buffer, uint32_t length);
@@ -121,7 +121,7 @@ enum pci_result {
     PCI_OK,
     PCI_NO_SRIOV,      /* no SR-IOV capability */
     PCI_BAD_PARAMETER, /* NumVFs out of range, VF index out of range */
-    PCI_BAD_STATE,     /* already enabled / already disabled / PF not in D0 */
+    PCI_BAD_STATE,     /* already enabled / already disabled / PF not in D0, or in FLR under strict timing */
     PCI_NO_BUS,        /* the last VF's bus lies behind the port's subordinate bus */
     PCI_GONE,          /* surprise removed */
 };

@@ -147,7 +147,7 @@ static enum pci_result may_enable(const struct pci_device *device, uint16_t num_
         return fits;
     if (pci_device_gone(device))
         return PCI_GONE;
-    return atomic_load(&device->power) ? PCI_BAD_STATE : PCI_OK;
+    return atomic_load(&device->power) || pci_pf_in_reset(device) ? PCI_BAD_STATE : PCI_OK;
 }
 
 enum pci_result pci_sriov_enable(struct pci_device *device, uint16_t num_vfs)
@@ -177,7 +177,7 @@ static enum pci_result may_disable(const struct pci_device *device)
         return PCI_BAD_STATE;
     if (pci_device_gone(device))
         return PCI_GONE;
-    return atomic_load(&device->power) ? PCI_BAD_STATE : PCI_OK;
+    return atomic_load(&device->power) || pci_pf_in_reset(device) ? PCI_BAD_STATE : PCI_OK;
 }
 
 enum pci_result pci_sriov_disable(struct pci_device *device)

@@ -3,7 +3,7 @@
  * Save and restore. The bytes are numbers of 4 bytes, little-endian:
  *
  *     magic, version, fingerprint of both maps, segment << 16 | routing ID, PF slots, VF slots,
- *     VFs that exist, D state, gone, ns until the VFs are ready (two numbers)
+ *     VFs that exist, D state, gone, ns until the VFs and until the PF are ready (two numbers each)
  *     PF slots ..., then for each existing VF: ns until it is ready (two numbers), VF slots ...
  *
  * Slots hold value ^ reset, as in memory. Restoring checks all of it before it changes anything.
@@ -14,15 +14,27 @@
 #include "pci/internal.h"
 
 #define MAGIC     0x56504656u /* "VFPV" */
-#define VERSION   1u
-#define HEADER    11u /* numbers */
+#define VERSION   2u
+#define HEADER    13u /* numbers */
 #define VF_READY  2u  /* numbers before a VF's slots */
 #define CONTROL   0x08u
 #define NUM_VFS   0x10u
 #define PAGE_SIZE 0x20u
 #define VF_ENABLE 0x1u
 
-enum field { F_MAGIC, F_VERSION, F_PRINT, F_ADDRESS, F_PF_SLOTS, F_VF_SLOTS, F_EXISTING, F_POWER, F_GONE, F_READY };
+enum field {
+    F_MAGIC,
+    F_VERSION,
+    F_PRINT,
+    F_ADDRESS,
+    F_PF_SLOTS,
+    F_VF_SLOTS,
+    F_EXISTING,
+    F_POWER,
+    F_GONE,
+    F_READY,
+    F_PF_READY = F_READY + 2
+};
 
 /* FNV-1a over everything that gives a slot its meaning. */
 static uint32_t fingerprint(const struct pci_profile *profile)
@@ -79,7 +91,7 @@ static void save_all(const struct pci_device *device, uint8_t *at, uint32_t exis
     at = put(put(put(put(at, MAGIC), VERSION), fingerprint(profile)), address_of(device));
     at = put(put(put(at, profile->pf.slots), profile->vf.slots), existing);
     at = put(put(at, atomic_load(&device->power)), atomic_load(&device->gone));
-    at = put_left(at, atomic_load(&device->vfs_ready_ns), now);
+    at = put_left(put_left(at, atomic_load(&device->vfs_ready_ns), now), atomic_load(&device->pf_ready_ns), now);
     at = put_slots(at, device->pf_slots, profile->pf.slots);
     for (uint32_t vf = 0; vf < existing; vf++) {
         const struct pci_vf *state = pci_vf_at(device, vf);
@@ -207,6 +219,7 @@ static void load_all(struct pci_device *device, const uint8_t *bytes)
         at += 4 * (VF_READY + (size_t)profile->vf.slots);
     }
     atomic_store(&device->vfs_ready_ns, ready_from(device, bytes, F_READY));
+    atomic_store(&device->pf_ready_ns, ready_from(device, bytes, F_PF_READY));
     atomic_store(&device->power, number_at(bytes, F_POWER));
     atomic_store(&device->gone, number_at(bytes, F_GONE) != 0);
     atomic_store_explicit(&device->existing, existing, memory_order_release);

@@ -110,7 +110,9 @@ static NTSTATUS config(struct pcibus_pf *pf, PIRP irp, PIO_STACK_LOCATION stack)
     ULONG done = write ? pcibus_write(pf, PCI_FUNCTION_PF, buffer, offset, length)
                        : pcibus_read(pf, PCI_FUNCTION_PF, buffer, offset, length);
     irp->IoStatus.Information = done;
-    return done ? STATUS_SUCCESS : STATUS_NO_SUCH_DEVICE;
+    if (!done) /* the range was good, so it is the card: gone, or in reset */
+        return pci_device_gone(pf->device) ? STATUS_NO_SUCH_DEVICE : STATUS_DEVICE_NOT_READY;
+    return STATUS_SUCCESS;
 }
 
 static const struct {

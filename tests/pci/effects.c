@@ -238,6 +238,40 @@ static void accesses_before_the_time_are_counted_and_under_strict_timing_refused
     }
 }
 
+/* pci.md 4.3: FLR of a PF takes as long as that of a VF. */
+static void the_pf_answers_when_its_own_flr_is_over(void **state)
+{
+    (void)state;
+    for (int strict = 0; strict < 2; strict++) {
+        struct log log = {.now = 1000};
+        struct capture_page page;
+        page_load(&page, CARD_82576);
+        struct pci_device_options options = {
+            .now_ns = clock_of, .context = &log, .ready_delay_ns = 100000000, .strict_timing = strict};
+        struct pci_device *device = page_device(&page, &options);
+        struct pci_counters counters;
+        uint8_t line = 0x5a, bytes[8] = {0};
+        set(device, PF, 0x3c, 1, 0x11);
+        set(device, PF, 0xa8, 2, 0x8000);
+        assert_int_equal(pci_config_write(device, PF, 0x3c, &line, 1), strict ? 0 : 1);
+        assert_int_equal(pci_config_write(device, PF, 0x3a, bytes, 8), strict ? 0 : 8);
+        assert_int_equal(pci_config_read(device, PF, 0x00, bytes, 2), strict ? 0 : 2);
+        assert_int_equal(pci_sriov_enable(device, 2), strict ? PCI_BAD_STATE : PCI_OK);
+        assert_int_equal(pci_sriov_num_vfs(device), strict ? 0 : 2);
+        log.now += 100000000 - 1;
+        assert_int_equal(pci_config_read(device, PF, 0x00, bytes, 8), strict ? 0 : 8);
+        log.now += 1;
+        pci_counters(device, &counters);
+        assert_int_equal(counters.early_accesses, 4);
+        assert_int_equal(counters.pf_resets, 1);
+        assert_int_equal(get(device, PF, 0x3c, 1), 0); /* its reset value, and nothing was written since but zeroes */
+        assert_int_equal(pci_sriov_enable(device, 2), strict ? PCI_OK : PCI_BAD_STATE);
+        log.now += 100000000;
+        assert_int_equal(get(device, 1, 0x00, 2), 0xffff);
+        pci_device_destroy(device);
+    }
+}
+
 /* No register written, no status bit cleared, no reset begun. */
 static void an_early_access_under_strict_timing_changes_nothing(void **state)
 {
@@ -383,6 +417,7 @@ int main(void)
         CASE(waking_with_no_soft_reset_keeps_everything),
         CASE(power_states_that_are_not_supported_are_ignored),
         CASE(accesses_before_the_time_are_counted_and_under_strict_timing_refused),
+        CASE(the_pf_answers_when_its_own_flr_is_over),
         CASE(an_early_access_under_strict_timing_changes_nothing),
         CASE(bars_of_the_pf_size_and_take_addresses),
         CASE(bars_are_described_with_type_base_and_size),

@@ -102,6 +102,32 @@ static void a_vf_in_flr_stays_in_flr_for_the_rest_of_its_time(void **state)
     pci_device_destroy(two);
 }
 
+static void a_pf_in_flr_stays_in_flr_for_the_rest_of_its_time(void **state)
+{
+    (void)state;
+    struct clock here = {.now = 5000000000}, there = {.now = 7};
+    struct capture_page page;
+    page_load(&page, CARD_82576);
+    struct pci_device_options options = {
+        .now_ns = clock_of, .context = &here, .ready_delay_ns = 100, .strict_timing = true};
+    struct pci_device *one = page_device(&page, &options);
+    options.context = &there;
+    struct pci_device *two = page_device(&page, &options);
+    uint8_t saved[2048], again[2048];
+    set(one, PF, 0xa8, 2, 0x8000);
+    here.now += 40;
+    size_t size = pci_device_save(one, saved, sizeof saved);
+    assert_int_equal(pci_device_restore(two, saved, size), 0);
+    assert_int_equal(pci_device_save(two, again, sizeof again), size);
+    assert_memory_equal(saved, again, size);
+    there.now += 59;
+    assert_int_equal(pci_config_read(two, PF, 0, again, 1), 0);
+    there.now += 1;
+    assert_int_equal(get(two, PF, 0, 2), 0x8086);
+    pci_device_destroy(one);
+    pci_device_destroy(two);
+}
+
 /* Saved while one VF is in FLR and all are new: the bytes are the same when they are saved again at once, and sticky
  * bits are there when the time is over. */
 static void a_state_with_vfs_in_flr_is_saved_again_byte_for_byte(void **state)
@@ -180,9 +206,9 @@ static void bytes_of_another_length_version_card_or_address_are_refused(void **s
 /* The remaining times; without a clock they are 0 again. */
 static bool is_time(const uint8_t *saved, size_t byte)
 {
-    size_t number = byte / 4, header = 11, pf_slots = saved[4 * 4], vf_slots = saved[5 * 4];
+    size_t number = byte / 4, header = 13, pf_slots = saved[4 * 4], vf_slots = saved[5 * 4];
     if (number < header + pf_slots)
-        return number == 9 || number == 10;
+        return number >= 9;
     return (number - header - pf_slots) % (2 + vf_slots) < 2;
 }
 
@@ -221,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_restored_device_is_byte_for_byte_the_saved_one),
         cmocka_unit_test(power_and_removal_are_saved),
         cmocka_unit_test(a_vf_in_flr_stays_in_flr_for_the_rest_of_its_time),
+        cmocka_unit_test(a_pf_in_flr_stays_in_flr_for_the_rest_of_its_time),
         cmocka_unit_test(a_state_with_vfs_in_flr_is_saved_again_byte_for_byte),
         cmocka_unit_test(bytes_of_another_length_version_card_or_address_are_refused),
         cmocka_unit_test(changed_bits_are_refused_or_a_state_that_could_be),

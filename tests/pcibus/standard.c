@@ -208,6 +208,32 @@ static void refused_config_irps_have_their_status_and_information_zero(void **st
     bus_finish(bus);
 }
 
+/* 5.5, last row: in reset is not ready, and comes back by itself. */
+static void a_pf_in_reset_is_not_ready_to_config_irps(void **state)
+{
+    (void)state;
+    struct bus *bus = bus_begin_strict();
+    PVOID context = bus->standard.Context;
+    USHORT flr = 0x8000, vendor = 0x5A5A;
+    assert_int_equal(bus->standard.SetBusData(context, PCI_WHICHSPACE_CONFIG, &flr, 0xA8, 2), 2);
+    for (UCHAR minor = IRP_MN_READ_CONFIG; minor <= IRP_MN_WRITE_CONFIG; minor++) {
+        struct reply reply = config(bus, minor, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
+        assert_int_equal(reply.status, STATUS_DEVICE_NOT_READY);
+        assert_int_equal(reply.information, 0);
+    }
+    assert_int_equal(bus->standard.GetBusData(context, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2), 0);
+    assert_int_equal(vendor, 0x5A5A);
+    assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 1, FALSE, FALSE, TRUE),
+                     STATUS_INVALID_DEVICE_STATE);
+    bus->now_ns += 100000000;
+    struct reply reply = config(bus, IRP_MN_READ_CONFIG, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
+    assert_int_equal(reply.status, STATUS_SUCCESS);
+    assert_int_equal(vendor, 0x8086);
+    bus_enable(bus, 1);
+    bus->nt->count = 0;
+    bus_finish(bus);
+}
+
 static void resources_stand_in_the_order_drivers_rely_on(void **state)
 {
     (void)state;
@@ -331,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_dma_adapter_gives_common_buffers_and_refuses_a_slave),
         cmocka_unit_test(config_irps_carry_bytes),
         cmocka_unit_test(refused_config_irps_have_their_status_and_information_zero),
+        cmocka_unit_test(a_pf_in_reset_is_not_ready_to_config_irps),
         cmocka_unit_test(resources_stand_in_the_order_drivers_rely_on),
         cmocka_unit_test(the_pdo_says_who_it_is),
         cmocka_unit_test(power_irps_move_the_device),
