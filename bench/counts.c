@@ -17,6 +17,14 @@
 
 #define SECONDS 20u /* the copy has no worker threads: who needs one would wait for ever */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 static _Thread_local struct bench_counts counted;
 
 /* ---- routines that the linker leads here ------------------------------------------------------------------------ */
@@ -83,7 +91,7 @@ static int trap_calls(void)
 long bench_count_system_calls(void (*run)(void *context, uint64_t count), void *context, uint64_t count,
                               const char **why)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
     *why = "a sanitizer makes system calls of its own";
     return -1;
 #endif

@@ -23,10 +23,12 @@ def bench(*arguments, **options):
     return subprocess.run([BENCH, *arguments], capture_output=True, text=True, timeout=200, **options)
 
 
-def rows_of(*arguments):
-    result = bench("--quick", "--json", *arguments)
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
-    return {row["row"]: row for row in json.loads(result.stdout)["rows"]}
+def rows_of(*arguments, **options):
+    result = bench("--quick", "--json", *arguments, **options)
+    rows = {row["row"]: row for row in json.loads(result.stdout)["rows"]}
+    failed = [f'{row["row"]}: {row["note"]}' for row in rows.values() if row["state"] == "failed"]
+    assert result.returncode == 0, "\n".join(failed) + result.stderr
+    return rows
 
 
 @case
@@ -50,15 +52,9 @@ def a_quick_run_claims_nothing_that_is_timed():
 
 @case
 def what_the_machine_has_not_is_skipped_with_its_reason():
-    rows = rows_of_without_programs()
+    rows = rows_of(env={**os.environ, "PATH": "/nowhere"})
     for row in ("RUN", "DUMP", "QEMU_NVME", "QEMU_E1000E"):
         assert rows[row]["state"] == "skipped" and "not installed" in rows[row]["note"], rows[row]
-
-
-def rows_of_without_programs():
-    result = bench("--quick", "--json", env={**os.environ, "PATH": "/nowhere"})
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
-    return {row["row"]: row for row in json.loads(result.stdout)["rows"]}
 
 
 @case
