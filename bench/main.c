@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "host.h"
@@ -79,14 +80,26 @@ static const struct {
     {SECTION_MANY, bench_idle},         {SECTION_PROCESSES, bench_processes}, {SECTION_INSTEAD, bench_instead},
 };
 
+/* A person who waits sees what for. */
+static void show(const char *text)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K%s", text);
+}
+
 static void measure(struct bench_table *table)
 {
     bench_pin(0);
-    for (unsigned i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
-        if (table->only == ROW_NONE || sections[i].section == bench_kinds[table->only].section)
-            sections[i].measure(table);
+    for (unsigned i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+        if (table->only != ROW_NONE && sections[i].section != bench_kinds[table->only].section)
+            continue;
+        show(bench_sections[sections[i].section]);
+        sections[i].measure(table);
+    }
+    show("floors, again");
     if (table->only == ROW_NONE)
         bench_floors(table);
+    show("");
 }
 
 int main(int argc, char **argv)
