@@ -13,6 +13,7 @@
 
 #define START_TIMEOUT_MS 60000
 #define EJECT_TIMEOUT_MS 10000
+#define SHOWN_MAX        256 /* VFs that lspci decodes all of */
 #define GBIT             UINT64_C(1000000000)
 
 static const struct argp_option options[] = {
@@ -218,10 +219,21 @@ static void stop_guests(struct run *run)
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------- */
 
+/* Of a card with very many, only those that guests have. */
+static bool is_shown(const struct run *run, unsigned vf)
+{
+    bool shown = vfp_pf_num_vfs(run->pf) <= SHOWN_MAX;
+    for (unsigned i = 0; i < run->guest_count && !shown; i++)
+        shown = run->guests[i].vf_index == vf;
+    return shown;
+}
+
 static int dump_vfs(FILE *stream, void *context)
 {
     struct run *run = context;
     for (unsigned vf = 0; vf < vfp_pf_num_vfs(run->pf); vf++) {
+        if (!is_shown(run, vf))
+            continue;
         if (vfp_pf_dump(run->pf, (int)vf, true, stream)) {
             complain("%s", vfp_host_error(run->host));
             return -1;

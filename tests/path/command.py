@@ -157,6 +157,18 @@ def every_guest_works_when_there_are_more():
 
 
 @case
+def sixty_four_guests_on_a_card_of_65535_vfs():
+    with tempfile.NamedTemporaryFile("w", suffix=".lspci") as file:
+        file.write(vfplane("profile", "synth", "--vfs", "65535").stdout)
+        file.flush()
+        result = vfplane("run", "--profile", file.name, "--vfs", "65535", "--guests", "64", "--trace", "none")
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    assert result.stdout.count("driver started") == 64
+    assert len(re.findall(r"^[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] ", result.stdout, re.M)) == 64  # decoded: those of guests
+    assert re.search(r"OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK +\d+  SUCCESS", result.stdout)
+
+
+@case
 def nvme_profile_runs_too():
     profile = os.path.join(BUILD, "profiles/nvme-qemu.lspci")
     result = vfplane("run", "--profile", profile, "--trace", "none")

@@ -141,6 +141,84 @@ static void an_answer_longer_than_the_room_waits_for_it_and_one_that_never_fits_
     raw_guest_destroy(small);
 }
 
+/* ---- power and reset with requests at the PF driver ----------------------------------------------------------- */
+
+static void post_read(struct raw_guest *guest, uint64_t id)
+{
+    struct vpci_read_block read = {.type = VPCI_READ_BLOCK_MESSAGE, .block_id = 1, .bytes_requested = 8};
+    raw_send(guest, VMBUS_PACKET_DATA, VMBUS_COMPLETION_REQUESTED, id, &read, sizeof read);
+}
+
+static void post_power(struct raw_guest *guest, uint64_t id, uint32_t target)
+{
+    struct vpci_power_state_change power = {.type = VPCI_POWER_STATE_CHANGE, .target = target};
+    raw_send(guest, VMBUS_PACKET_DATA, VMBUS_COMPLETION_REQUESTED, id, &power, sizeof power);
+}
+
+/* What was asked before, what asks for the power, what is asked after: each gets its own answer, in the order in which
+ * the PF driver is asked, and it is asked one at a time. */
+static void power_changes_with_requests_in_flight_answer_each(void **state)
+{
+    struct raw_pair *f = *state;
+    struct fake_pf *pf = f->host->pf;
+    for (unsigned turn = 0; turn < 20; turn++) {
+        bool answered[6] = {0};
+        fake_pf_clear_log(pf);
+        pf->pend_oid = OID_SRIOV_READ_VF_CONFIG_BLOCK;
+        post_read(f->guest, 900);
+        fake_pf_wait_pended(pf);
+        pf->pend_oid = 0;
+        post_power(f->guest, 901, VPCI_POWER_D3);
+        post_read(f->guest, 902);
+        post_power(f->guest, 903, VPCI_POWER_D0);
+        post_read(f->guest, 904);
+        assert_int_equal(fake_pf_seen(pf, OID_SRIOV_SET_VF_POWER_STATE, NULL), 0); /* waits its turn */
+        fake_pf_complete(pf, NDIS_STATUS_SUCCESS);
+        for (unsigned i = 0; i < 5; i++) {
+            struct reply reply;
+            uint64_t id = raw_next_completion(f->guest, &reply);
+            assert_true(id >= 900 && id < 905 && !answered[id - 900]);
+            answered[id - 900] = true;
+            assert_int_equal(reply.dwords[0], VPCI_STATUS_SUCCESS);
+        }
+        assert_int_equal(fake_pf_seen(pf, OID_SRIOV_SET_VF_POWER_STATE, NULL), 2);
+        assert_int_equal(fake_pf_seen(pf, OID_SRIOV_READ_VF_CONFIG_BLOCK, NULL), 3);
+        assert_true(raw_alive(f->guest) && raw_alive(f->second));
+    }
+}
+
+/* The guest resets its VF through the window while the ring has requests: FLR waits its turn too. */
+static void a_reset_with_requests_in_flight_answers_each(void **state)
+{
+    struct raw_pair *f = *state;
+    struct fake_pf *pf = f->host->pf;
+    struct vpci_window_access flr = {
+        .address = WINDOW + VPCI_WINDOW_CONFIG + 0xA8, .size = 2, .is_write = true, .value = 0x8000};
+    for (unsigned turn = 0; turn < 20; turn++) {
+        uint64_t ignored;
+        raw_config_write(f->guest, 0x04, 2, 6);
+        fake_pf_clear_log(pf);
+        pf->pend_oid = OID_SRIOV_READ_VF_CONFIG_BLOCK;
+        post_read(f->guest, 900);
+        fake_pf_wait_pended(pf);
+        pf->pend_oid = 0;
+        if (vpci_window_post(&f->guest->window, &flr))
+            vmbus_guest_signal(f->guest->guest);
+        post_read(f->guest, 901);
+        post_power(f->guest, 902, VPCI_POWER_D0);
+        fake_pf_complete(pf, NDIS_STATUS_SUCCESS);
+        for (unsigned i = 0; i < 3; i++) {
+            struct reply reply;
+            uint64_t id = raw_next_completion(f->guest, &reply);
+            assert_true(id >= 900 && id < 903);
+            assert_int_equal(reply.dwords[0], VPCI_STATUS_SUCCESS);
+        }
+        assert_int_equal(vpci_window_wait(&f->guest->window, 100, 20000, &ignored), 0);
+        assert_int_equal(raw_config_read(f->guest, 0x04, 2) & 4, 0); /* Bus Master went with it */
+        assert_true(raw_alive(f->guest) && raw_alive(f->second));
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, raw_pair_set_up_d0, raw_pair_tear_down)
@@ -148,6 +226,8 @@ int main(void)
         CASE(masks_reach_the_guest_bit_63_and_all_ones_too_and_0_does_not),
         CASE(masks_coalesce_while_the_guest_does_not_read),
         CASE(masks_raised_before_d0_wait_for_it),
+        CASE(power_changes_with_requests_in_flight_answer_each),
+        CASE(a_reset_with_requests_in_flight_answers_each),
         CASE(requests_are_not_consumed_while_their_answers_find_no_room),
         CASE(an_answer_longer_than_the_room_waits_for_it_and_one_that_never_fits_is_refused),
     };
