@@ -36,15 +36,14 @@ static uint32_t piece_length(uint32_t offset, uint32_t left)
 }
 
 /* Bytes of a piece at their place in the dword. */
-static uint32_t value_of(const uint8_t *bytes, uint32_t offset, uint32_t length)
+static inline uint32_t value_of(const uint8_t *bytes, uint32_t offset, uint32_t length)
 {
-    uint32_t value = bytes[0];
+    uint32_t value;
     if (length == 4) {
         memcpy(&value, bytes, 4);
         return le32toh(value);
     }
-    if (length == 2)
-        value |= (uint32_t)bytes[1] << 8;
+    value = length == 2 ? bytes[0] | (uint32_t)bytes[1] << 8 : bytes[0];
     return value << 8 * (offset % 4);
 }
 
@@ -52,19 +51,14 @@ static uint32_t value_of(const uint8_t *bytes, uint32_t offset, uint32_t length)
 static inline void store_plain(const struct pci_register *reg, uint32_t *slot, uint32_t offset, uint32_t length,
                                uint32_t value)
 {
-    uint32_t stored = htole32((value ^ reg->reset) & reg->rw);
-    uint8_t *bytes = (uint8_t *)&stored + offset % 4;
-    if (length == 4) {
-        __atomic_store_n(slot, stored, __ATOMIC_RELEASE);
-        return;
-    }
-    if (length == 1) {
-        __atomic_store_n((uint8_t *)slot + offset % 4, *bytes, __ATOMIC_RELEASE);
-        return;
-    }
-    uint16_t half;
-    memcpy(&half, bytes, 2);
-    __atomic_store_n((uint16_t *)slot + offset % 4 / 2, half, __ATOMIC_RELEASE);
+    uint32_t stored = (value ^ reg->reset) & reg->rw;
+    uint32_t mine = stored >> 8 * (offset % 4);
+    if (length == 4)
+        __atomic_store_n(slot, htole32(stored), __ATOMIC_RELEASE);
+    else if (length == 1)
+        __atomic_store_n((uint8_t *)slot + offset % 4, (uint8_t)mine, __ATOMIC_RELEASE);
+    else
+        __atomic_store_n((uint16_t *)slot + offset % 4 / 2, htole16((uint16_t)mine), __ATOMIC_RELEASE);
 }
 
 static inline unsigned enables_of(uint32_t offset, uint32_t length)
@@ -334,7 +328,11 @@ uint32_t pci_access_write(struct pci_device *device, int function, uint32_t offs
     const struct pci_register *reg = &device->profile->vf.dword[offset / 4];
     if (reg->kind != PCI_PLAIN)
         return write_any(device, function, offset, bytes, length);
-    store_plain(reg, &pci_vf_at(device, function)->slots[reg->slot], offset, length, value_of(bytes, offset, length));
+    uint32_t *slot = &pci_vf_at(device, function)->slots[reg->slot];
+    if (__builtin_expect(length == 4, 1)) /* a constant here: the usual one goes straight through */
+        store_plain(reg, slot, offset, 4, value_of(bytes, offset, 4));
+    else
+        store_plain(reg, slot, offset, length, value_of(bytes, offset, length));
     return length;
 }
 
