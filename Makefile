@@ -21,10 +21,12 @@ export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 
+T ?= 60
+ENGINE ?= libfuzzer
 KILLS ?= 10000
 SEED ?= 1
 
-.PHONY: all run test sanitize tsan killed bench performance install clean help
+.PHONY: all run test sanitize tsan killed fuzz faults bench performance install clean help
 .NOTPARALLEL:
 
 all:
@@ -51,6 +53,19 @@ killed:
 	@tools/install-packages.sh $(sections)
 	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
 	@VFP_KILLS=$(KILLS) VFP_SEED=$(SEED) $(BUILD)/tests/vpci/vsp_killed
+
+# Every fuzzer for T seconds; ENGINE=afl: the same entry points under AFL++. ARGS=--record keeps what came of it.
+fuzz:
+	@tools/install-packages.sh clang $(filter afl,$(ENGINE))
+	@CC=$(if $(filter afl,$(ENGINE)),afl-clang-fast,clang) TARGETS=fuzzers \
+	    tools/build.sh build-fuzz-$(ENGINE) -Dfuzzers=true -Db_sanitize=address,undefined
+	@tools/fuzz.py build-fuzz-$(ENGINE) $(T) --engine $(ENGINE) $(ARGS)
+
+# Everything below that can fail fails once, guests and hosts are killed, wake-ups lost; `make test` has a fixed slice of it.
+faults:
+	@tools/install-packages.sh $(sections)
+	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
+	@VFP_FAULTS=all tools/run-tests.py $(BUILD) --timeout-multiplier 20 --suite faults
 
 bench:
 	@tools/install-packages.sh $(sections) bench
@@ -79,6 +94,8 @@ help:
 	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
 	@echo 'make tsan       the tests under ThreadSanitizer'
 	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'
+	@echo 'make fuzz       every fuzzer for T seconds, and a table              T=600 ENGINE=afl ARGS=--record'
+	@echo 'make faults     every call below that can fail fails once; kills, lost wake-ups'
 	@echo 'make bench      what requests cost, each beside its floor and aim    ARGS=--json'
 	@echo 'make performance  all of it again, into docs/performance.md        PARTS="bench where"'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='

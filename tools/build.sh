@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Configures a build directory if that was not done yet, then builds: tools/build.sh DIRECTORY [MESON SETUP OPTION...]
-# With WITH_TESTS=yes in the environment also what the tests need.
+# With WITH_TESTS=yes in the environment also what the tests need; with TARGETS only those.
 # One line a step; what a step printed is shown in full when it failed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,7 +20,7 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 
 # Dry first: the line is printed when there is something to do. A changed meson.build counts.
-targets="all${WITH_TESTS:+ meson-test-prereq}"
+targets="${TARGETS:-all}${WITH_TESTS:+ meson-test-prereq}"
 # shellcheck disable=SC2086 # one word a target
 if ninja -C "$build" -n $targets 2>/dev/null | grep -q 'no work to do'; then
     exit 0

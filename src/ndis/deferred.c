@@ -18,7 +18,7 @@ NDIS_EXPORT NDIS_HANDLE NdisAllocateIoWorkItem(NDIS_HANDLE NdisObjectHandle)
     struct work_item *work;
 
     if (!ndis_handle_ok(NdisObjectHandle, "NdisAllocateIoWorkItem") ||
-        !nt_irql_at_most(DISPATCH_LEVEL, "NdisAllocateIoWorkItem"))
+        !nt_irql_at_most(DISPATCH_LEVEL, "NdisAllocateIoWorkItem") || !nt_work_promise(nt_current()))
         return NULL;
     work = ExAllocatePoolWithTag(NonPagedPool, sizeof *work, WORK_ITEM_TAG);
     if (work)

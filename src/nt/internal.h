@@ -63,13 +63,13 @@ struct _KTHREAD {
 
 #define NT_WORKERS_MAX 32u
 
+/* A WORK_QUEUE_ITEM as the queue sees it: what a driver has allocated is all that queueing it takes. */
 struct nt_work {
     LIST_ENTRY entry;
-    uint64_t sequence;
     void (*routine)(void *context);
     void *context;
-    bool owned; /* made by nt_queue_work: freed before the routine runs */
 };
+_Static_assert(sizeof(struct nt_work) == sizeof(WORK_QUEUE_ITEM), "one lies in the other");
 
 struct nt_worker {
     pthread_t thread;
@@ -79,8 +79,9 @@ struct nt_worker {
 struct nt_work_queue {
     pthread_mutex_t lock;
     pthread_cond_t arrived, finished;
-    LIST_ENTRY items;
-    uint64_t last; /* sequence of the youngest item */
+    LIST_ENTRY items; /* oldest first; their sequences follow each other */
+    uint64_t last;    /* sequence of the youngest item, queued or not any more */
+    uint64_t taken;   /* sequence of the last one taken */
     struct nt_worker workers[NT_WORKERS_MAX];
     unsigned count, idle;
     bool stopping;

@@ -55,6 +55,8 @@ void nt_clock_advance(struct nt_partition *partition, uint64_t ns);
 
 /* Runs `routine(context)` on a worker thread of the partition at PASSIVE_LEVEL. Never blocks; false: no memory. */
 bool nt_queue_work(struct nt_partition *partition, void (*routine)(void *context), void *context);
+/* A worker thread runs from now on, so that no work item of a driver is lost. False: none can be started. */
+bool nt_work_promise(struct nt_partition *partition);
 /* Returns when every work item queued before the call has finished. Not from a worker thread. */
 void nt_drain_work(struct nt_partition *partition);
 

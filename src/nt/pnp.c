@@ -37,20 +37,24 @@ NTSTATUS nt_pnp_add_device(PDRIVER_OBJECT driver, PDEVICE_OBJECT pdo)
     return status;
 }
 
-/* To the top of the stack, status STATUS_NOT_SUPPORTED before anybody has looked at it. */
+#define STACK_LOCATIONS_MAX 127 /* StackSize is a CCHAR */
+
+/* To the top of the stack, status STATUS_NOT_SUPPORTED before anybody has looked at it. The IRP is the sender's, who
+ * waits for it: a device must be removed also when there is no memory. */
 NTSTATUS nt_pnp_send(PDEVICE_OBJECT device, const IO_STACK_LOCATION *stack, ULONG_PTR *information)
 {
+    _Alignas(16) UCHAR memory[IoSizeOfIrp(STACK_LOCATIONS_MAX)];
     struct nt_partition *before = nt_enter(nt_device_partition(device));
     PDEVICE_OBJECT top = IoGetAttachedDeviceReference(device);
     NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
-    PIRP irp = nt_irql_at_most(PASSIVE_LEVEL, "a PnP request") ? IoAllocateIrp(top->StackSize, FALSE) : NULL;
-    if (irp) {
+    if (nt_irql_at_most(PASSIVE_LEVEL, "a PnP request")) {
+        PIRP irp = (PIRP)memory;
+        IoInitializeIrp(irp, IoSizeOfIrp(top->StackSize), top->StackSize);
         irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
         *IoGetNextIrpStackLocation(irp) = *stack;
         IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_PNP;
         status = nt_call_driver_and_wait(top, irp);
         *information = irp->IoStatus.Information;
-        IoFreeIrp(irp);
     }
     nt_object_dereference(top);
     nt_enter(before);

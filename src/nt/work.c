@@ -24,11 +24,9 @@ static void run(struct nt_work_queue *queue, struct nt_worker *worker, struct nt
 {
     void (*routine)(void *) = work->routine;
     void *context = work->context;
-    worker->running = work->sequence;
+    worker->running = ++queue->taken;
     RemoveEntryList(&work->entry);
     pthread_mutex_unlock(&queue->lock);
-    if (work->owned)
-        free(work);
     routine(context);
     nt_irql_expect(PASSIVE_LEVEL, "a work item");
     pthread_mutex_lock(&queue->lock);
@@ -91,13 +89,15 @@ static bool insert(struct nt_partition *partition, struct nt_work *work)
 {
     struct nt_work_queue *queue = &partition->work;
     pthread_mutex_lock(&queue->lock);
-    work->sequence = ++queue->last;
+    queue->last++;
     InsertTailList(&queue->items, &work->entry);
     if (waiting(queue) > queue->idle && queue->count < NT_WORKERS_MAX)
         start_worker(partition);
     bool served = queue->count > 0;
-    if (!served)
+    if (!served) {
         RemoveEntryList(&work->entry);
+        queue->last--;
+    }
     pthread_cond_signal(&queue->arrived);
     pthread_mutex_unlock(&queue->lock);
     return served;
@@ -105,26 +105,49 @@ static bool insert(struct nt_partition *partition, struct nt_work *work)
 
 void nt_work_insert(struct nt_partition *partition, struct nt_work *work)
 {
-    work->owned = false;
     if (!insert(partition, work))
         nt_violation(NT_RULE(NO_THREAD), "no worker thread can be started: a work item is lost");
 }
 
+bool nt_work_promise(struct nt_partition *partition)
+{
+    struct nt_work_queue *queue = &partition->work;
+    pthread_mutex_lock(&queue->lock);
+    bool kept = queue->count > 0 || start_worker(partition);
+    pthread_mutex_unlock(&queue->lock);
+    return kept;
+}
+
+/* Work of our own, in memory of its own. */
+struct owned_work {
+    struct nt_work work;
+    void (*routine)(void *context);
+    void *context;
+};
+
+static void run_owned(void *context)
+{
+    struct owned_work owned = *(struct owned_work *)context;
+    free(context);
+    owned.routine(owned.context);
+}
+
 bool nt_queue_work(struct nt_partition *partition, void (*routine)(void *context), void *context)
 {
-    struct nt_work *work = malloc(sizeof(*work));
-    if (!work)
+    struct owned_work *owned = malloc(sizeof(*owned));
+    if (!owned)
         return false;
-    *work = (struct nt_work){.routine = routine, .context = context, .owned = true};
-    if (insert(partition, work))
+    *owned =
+        (struct owned_work){.work = {.routine = run_owned, .context = owned}, .routine = routine, .context = context};
+    if (insert(partition, &owned->work))
         return true;
-    free(work);
+    free(owned);
     return false;
 }
 
 static bool unfinished(const struct nt_work_queue *queue, uint64_t until)
 {
-    if (!IsListEmpty(&queue->items) && CONTAINING_RECORD(queue->items.Flink, struct nt_work, entry)->sequence <= until)
+    if (queue->taken < until)
         return true;
     for (unsigned i = 0; i < queue->count; i++)
         if (queue->workers[i].running && queue->workers[i].running <= until)

@@ -19,7 +19,7 @@ struct _IO_WORKITEM {
 NT_EXPORT PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
 {
     if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateWorkItem") ||
-        nt_fault("IoAllocateWorkItem"))
+        nt_fault("IoAllocateWorkItem") || !nt_work_promise(nt_partition_current))
         return NULL;
     PIO_WORKITEM item = nt_pool_allocate(nt_partition_current, sizeof(*item), NT_TAG_WORK_ITEM, true);
     if (!item)
@@ -32,7 +32,8 @@ NT_EXPORT PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
 NT_EXPORT VOID IoFreeWorkItem(PIO_WORKITEM item)
 {
     if (atomic_load(&item->queued))
-        nt_violation(NT_RULE(WORK_ITEM_QUEUED), "a work item is freed while it is queued"); /* and stays: it will still run */
+        nt_violation(NT_RULE(WORK_ITEM_QUEUED),
+                     "a work item is freed while it is queued"); /* and stays: it will still run */
     else
         ExFreePoolWithTag(item, NT_TAG_WORK_ITEM);
 }
@@ -81,10 +82,13 @@ NT_EXPORT VOID IoQueueWorkItemEx(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE_EX rout
     queue(item, NULL, routine, context);
 }
 
+/* The item is what is queued: nothing has to be allocated for it. */
 NT_EXPORT VOID ExQueueWorkItem(PWORK_QUEUE_ITEM item, WORK_QUEUE_TYPE type)
 {
     (void)type;
     nt_irql_at_most(DISPATCH_LEVEL, "ExQueueWorkItem");
-    if (!nt_partition_current || !nt_queue_work(nt_partition_current, item->WorkerRoutine, item->Parameter))
-        nt_violation(NT_RULE(NO_THREAD), "ExQueueWorkItem: no worker thread of a partition can run the item");
+    if (nt_partition_current)
+        nt_work_insert(nt_partition_current, (struct nt_work *)item);
+    else
+        nt_violation(NT_RULE(NO_THREAD), "ExQueueWorkItem: the thread is in no partition that could run the item");
 }

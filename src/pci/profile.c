@@ -270,8 +270,9 @@ static int parse_text(const char *name, const char *text, size_t length, bool pl
     struct pci_profile *made = calloc(1, sizeof *made);
     struct pci_capture *captures = calloc(3, sizeof *captures);
     int status = -ENOMEM;
-    if (made && captures) {
+    if (made)
         atomic_init(&made->references, 1);
+    if (made && captures) {
         struct pci_text cursor = {.name = name, .at = text, .end = text + length, .line = 1};
         status = parse(cursor, plain, captures, made, error);
     }

@@ -9,14 +9,6 @@
 
 /* ---- OIDs that wait ----------------------------------------------------------------------------------------- */
 
-struct waiter {
-    struct vstack_call call;
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    bool completed;
-    NDIS_STATUS status;
-};
-
 void vstack_header(NDIS_OBJECT_HEADER *header, ULONG size)
 {
     header->Type = NDIS_OBJECT_TYPE_DEFAULT;
@@ -38,39 +30,11 @@ static void oid_completed(void *context, PNDIS_OID_REQUEST request, NDIS_STATUS 
     call->complete(call, status);
 }
 
-static void wake_waiter(struct vstack_call *call, NDIS_STATUS status)
-{
-    struct waiter *waiter = (struct waiter *)call;
-    pthread_mutex_lock(&waiter->lock);
-    waiter->status = status;
-    waiter->completed = true;
-    pthread_cond_signal(&waiter->done);
-    pthread_mutex_unlock(&waiter->lock);
-}
-
+/* NDIS waits, and no longer than its patience: what the PF driver never completes does not keep the host program, and
+ * is not in its memory. */
 NDIS_STATUS vstack_oid(struct vstack *stack, PNDIS_OID_REQUEST request)
 {
-    struct waiter waiter = {.call.complete = wake_waiter};
-    NDIS_STATUS status;
-
-    if (!stack->binding)
-        return NDIS_STATUS_NOT_SUPPORTED;
-    if (!nt_irql_at_most(PASSIVE_LEVEL, "vstack_oid"))
-        return NDIS_STATUS_INVALID_STATE;
-    pthread_mutex_init(&waiter.lock, NULL);
-    pthread_cond_init(&waiter.done, NULL);
-    vstack_remember_call(request, &waiter.call);
-    status = NdisOidRequest(stack->binding, request);
-    if (status == NDIS_STATUS_PENDING) {
-        pthread_mutex_lock(&waiter.lock);
-        while (!waiter.completed)
-            pthread_cond_wait(&waiter.done, &waiter.lock);
-        status = waiter.status;
-        pthread_mutex_unlock(&waiter.lock);
-    }
-    pthread_cond_destroy(&waiter.done);
-    pthread_mutex_destroy(&waiter.lock);
-    return status;
+    return stack->binding ? ndis_oid_wait(stack->binding, request, false) : NDIS_STATUS_NOT_SUPPORTED;
 }
 
 NDIS_HANDLE vstack_binding(const struct vstack *stack)

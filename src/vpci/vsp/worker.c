@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Worker threads. A worker polls the channels that are awake, round after round; one that had nothing to do for as
- * long as spinning has paid lately arms its wake-ups and sleeps until its eventfd, its socket or a posting wakes it. With nobody awake the worker
- * sleeps in epoll.
+ * long as spinning has paid lately arms its wake-ups and sleeps until its eventfd, its socket or a posting wakes it.
+ * With nobody awake the worker sleeps in epoll.
  */
 #include "vpci/vsp/internal.h"
 
@@ -68,12 +68,13 @@ void vsp_post(struct vsp_channel *channel, unsigned what)
 
 /* ---- the channels of a worker ------------------------------------------------------------------------------- */
 
-static void watch(struct vsp_channel *channel)
+static bool watch(struct vsp_channel *channel)
 {
     struct epoll_event socket = {.events = EPOLLIN, .data.ptr = channel};
     struct epoll_event kick = {.events = EPOLLIN | EPOLLET, .data.u64 = (uintptr_t)channel | 1};
-    epoll_ctl(channel->worker->epoll, EPOLL_CTL_ADD, vmbus_host_socket(channel->host), &socket);
-    epoll_ctl(channel->worker->epoll, EPOLL_CTL_ADD, vmbus_host_kick_fd(channel->host), &kick);
+    int epoll = channel->worker->epoll;
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, vmbus_host_socket(channel->host), &socket) == 0 &&
+           epoll_ctl(epoll, EPOLL_CTL_ADD, vmbus_host_kick_fd(channel->host), &kick) == 0;
 }
 
 void vsp_unwatch(struct vsp_channel *channel)
@@ -88,8 +89,9 @@ static void enter(struct vsp_worker *worker, struct vsp_channel *channel)
     if (channel->next)
         channel->next->previous = channel;
     worker->channels = channel;
-    watch(channel);
     vsp_channel_awake(channel);
+    if (!watch(channel))
+        vsp_end(channel, false, "the host has no room to watch the channel");
 }
 
 static void leave(struct vsp_worker *worker, struct vsp_channel *channel)
