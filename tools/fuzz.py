@@ -97,6 +97,9 @@ class Fuzzer:
                                  self.corpus, self.found)
         if status or not os.listdir(fresh):
             sys.exit(f'{self.name}: cannot merge\n{said[-2000:]}')
+        for name in os.listdir(self.corpus):  # what a person put there has a name of its own
+            if not re.fullmatch('[0-9a-f]{40}', name):
+                shutil.copy(os.path.join(self.corpus, name), fresh)
         shutil.rmtree(self.corpus)
         shutil.copytree(fresh, self.corpus)
         return len(os.listdir(self.corpus))
