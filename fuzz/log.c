@@ -70,7 +70,7 @@ static int make_lines(char *text, size_t size, struct input *input)
     return used;
 }
 
-static void play(const struct capture *capture)
+static void play(struct capture *capture)
 {
     static FILE *nowhere;
     if (!nowhere)
