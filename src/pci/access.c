@@ -234,7 +234,7 @@ static __attribute__((noinline)) void write_vf_exact(struct pci_device *device, 
     pci_effects_report(device, function, &changes);
 }
 
-static inline void write_vf_single(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
+static __attribute__((noinline)) void write_vf_single(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
                                    uint32_t length)
 {
     const struct pci_register *reg = &device->profile->vf.dword[offset / 4];
@@ -326,8 +326,10 @@ uint32_t pci_access_write(struct pci_device *device, int function, uint32_t offs
     if (__builtin_expect(!is_usual(device, function, offset, length), 0))
         return write_any(device, function, offset, bytes, length);
     const struct pci_register *reg = &device->profile->vf.dword[offset / 4];
-    if (reg->kind != PCI_PLAIN)
-        return write_any(device, function, offset, bytes, length);
+    if (reg->kind != PCI_PLAIN) {
+        write_vf_single(device, function, offset, bytes, length);
+        return length;
+    }
     uint32_t *slot = &pci_vf_at(device, function)->slots[reg->slot];
     if (__builtin_expect(length == 4, 1)) /* a constant here: the usual one goes straight through */
         store_plain(reg, slot, offset, 4, value_of(bytes, offset, 4));
