@@ -165,7 +165,7 @@ static NDIS_STATUS initialize(void)
     const ULONG64 starts[] = {0xfe800000, 0, FAKE_WINDOW, FAKE_WINDOW + FAKE_VFS * FAKE_BAR_SIZE};
     NDIS_MINIPORT_INIT_PARAMETERS parameters = {.AllocatedResources = &resources.list, .IfIndex = 7};
     for (unsigned i = 0; i < 4; i++) {
-        PCM_PARTIAL_RESOURCE_DESCRIPTOR descriptor = &resources.list.PartialDescriptors[i];
+        PCM_PARTIAL_RESOURCE_DESCRIPTOR descriptor = resources.list.PartialDescriptors + i;
         descriptor->Type = i == 1 ? CmResourceTypeInterrupt : CmResourceTypeMemory;
         descriptor->u.Memory.Start.QuadPart = (LONGLONG)starts[i];
         descriptor->u.Memory.Length = FAKE_VFS * FAKE_BAR_SIZE;
