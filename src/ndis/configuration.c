@@ -118,9 +118,17 @@ char *ndis_keyword(struct nt_partition *partition, const char *keyword)
 
 struct configuration *ndis_configuration_checked(NDIS_HANDLE handle, const char *routine)
 {
-    struct configuration *configuration = handle;
+    struct ndis_partition *room = ndis_partition_of(nt_current());
+    struct configuration *configuration = NULL;
 
-    if (configuration && configuration->magic == CONFIGURATION_MAGIC)
+    if (room) {
+        ndis_lock(&room->lock);
+        configuration = room->configurations;
+        while (configuration && configuration != handle)
+            configuration = configuration->next;
+        ndis_unlock(&room->lock);
+    }
+    if (configuration)
         return configuration;
     nt_violation_in(NDIS_RULE(BAD_CONFIGURATION_HANDLE), routine, "%s: %p is no configuration handle", routine, handle);
     return NULL;
@@ -132,10 +140,55 @@ struct configuration *ndis_make_configuration(struct ndis_partition *room, const
 
     if (!made)
         return NULL;
-    made->magic = CONFIGURATION_MAGIC;
+    made->driver = nt_callback_current ? nt_callback_current->driver : NULL;
     made->room = ndis_partition_hold(room->nt);
     memcpy(made->prefix, prefix, strlen(prefix) + 1);
+    ndis_lock(&room->lock);
+    made->next = room->configurations;
+    room->configurations = made;
+    ndis_unlock(&room->lock);
     return made;
+}
+
+/* It is in no list any more. */
+static void free_configuration(struct configuration *configuration)
+{
+    struct reading *next;
+
+    for (struct reading *reading = configuration->readings; reading; reading = next) {
+        next = reading->next;
+        free(reading);
+    }
+    ndis_partition_drop(configuration->room);
+    free(configuration);
+}
+
+/* Takes the first one of the driver out of the list; NULL: it has none. */
+static struct configuration *take_open(struct ndis_partition *room, const char *driver)
+{
+    struct configuration **link = &room->configurations, *found;
+
+    ndis_lock(&room->lock);
+    while (*link && (*link)->driver != driver)
+        link = &(*link)->next;
+    found = *link;
+    if (found)
+        *link = found->next;
+    ndis_unlock(&room->lock);
+    return found;
+}
+
+void ndis_configurations_end(struct ndis_partition *room, const char *driver)
+{
+    struct configuration *left;
+    unsigned count = 0;
+
+    while ((left = take_open(room, driver))) {
+        free_configuration(left);
+        count++;
+    }
+    if (count)
+        nt_violation_in(NDIS_RULE(CONFIGURATION_LEAK), "MiniportUnload", "%u configuration handles are open", count);
 }
 
 NDIS_EXPORT NDIS_STATUS NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT ConfigObject,
@@ -157,17 +210,17 @@ NDIS_EXPORT NDIS_STATUS NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT Confi
 NDIS_EXPORT VOID NdisCloseConfiguration(NDIS_HANDLE ConfigurationHandle)
 {
     struct configuration *configuration = ndis_configuration_checked(ConfigurationHandle, "NdisCloseConfiguration");
-    struct reading *next;
+    struct configuration **link;
 
     if (!configuration || !nt_irql_at_most(PASSIVE_LEVEL, "NdisCloseConfiguration"))
         return;
-    for (struct reading *reading = configuration->readings; reading; reading = next) {
-        next = reading->next;
-        free(reading);
-    }
-    configuration->magic = 0;
-    ndis_partition_drop(configuration->room);
-    free(configuration);
+    link = &configuration->room->configurations;
+    ndis_lock(&configuration->room->lock);
+    while (*link != configuration)
+        link = &(*link)->next;
+    *link = configuration->next;
+    ndis_unlock(&configuration->room->lock);
+    free_configuration(configuration);
 }
 
 /* Keywords are ASCII; anything else has no match. False: too long. */

@@ -8,8 +8,7 @@
 
 #include "ndis/internal.h"
 
-#define CONFIGURATION_MAGIC 0x474e49444e494346ull
-#define NDIS_KEYWORD_MAX    256
+#define NDIS_KEYWORD_MAX 256
 
 struct reading {
     struct reading *next;
@@ -18,7 +17,8 @@ struct reading {
 };
 
 struct configuration {
-    ULONG64 magic;
+    struct configuration *next; /* in room->configurations: what is not there is no handle */
+    const char *driver;         /* that opened it; NULL = not known */
     struct ndis_partition *room;
     struct reading *readings; /* live until the handle is closed */
     char prefix[NDIS_KEYWORD_MAX];

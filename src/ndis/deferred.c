@@ -6,6 +6,15 @@
 
 #define WORK_ITEM_TAG 0x4e645769 /* NdWi */
 
+/* What a driver passes as its work item or timer may be freed already, or anything. */
+static bool is_object(const void *object, size_t size, const char *routine)
+{
+    if (nt_pool_holds(object, size))
+        return true;
+    nt_violation_in(NT_RULE(POOL_BAD_FREE), routine, "%s: %p is no such object (freed already?)", routine, object);
+    return false;
+}
+
 struct work_item {
     WORK_QUEUE_ITEM item;
     NDIS_IO_WORKITEM_ROUTINE routine;
@@ -42,7 +51,8 @@ NDIS_EXPORT VOID NdisQueueIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle, NDIS_IO_W
 {
     struct work_item *work = NdisIoWorkItemHandle;
 
-    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisQueueIoWorkItem"))
+    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisQueueIoWorkItem") ||
+        !is_object(work, sizeof *work, "NdisQueueIoWorkItem"))
         return;
     if (atomic_exchange(&work->queued, true)) {
         nt_violation(NT_RULE(WORK_ITEM_QUEUED_TWICE), "NdisQueueIoWorkItem: the item is queued already");
@@ -58,6 +68,8 @@ NDIS_EXPORT VOID NdisFreeIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle)
 {
     struct work_item *work = NdisIoWorkItemHandle;
 
+    if (!is_object(work, sizeof *work, "NdisFreeIoWorkItem"))
+        return;
     if (atomic_load(&work->queued)) {
         nt_violation(NDIS_RULE(WORK_ITEM_FREED_QUEUED), "NdisFreeIoWorkItem: the item is queued; it is not freed");
         return;
@@ -109,6 +121,8 @@ NDIS_EXPORT VOID NdisFreeTimerObject(NDIS_HANDLE TimerObject)
 {
     struct timer *timer = TimerObject;
 
+    if (!is_object(timer, sizeof *timer, "NdisFreeTimerObject"))
+        return;
     if (KeCancelTimer(&timer->timer))
         nt_violation(NDIS_RULE(TIMER_FREED_SET), "NdisFreeTimerObject: the timer is set");
     ExFreePoolWithTag(timer, timer->tag);

@@ -148,9 +148,11 @@ static void drop_driver(struct ndis_driver *driver)
 static VOID unload(PDRIVER_OBJECT object)
 {
     struct ndis_driver *driver = ndis_driver_of(object);
+    struct ndis_partition *room;
 
     if (!driver)
         return;
+    room = ndis_partition_hold(driver->room->nt);
     TRACE_DOOR(span, "ndis", "MiniportUnload", "%s", nt_driver_name(object));
     driver->handlers.UnloadHandler(object);
     TRACE_DONE(span, "done");
@@ -160,6 +162,8 @@ static VOID unload(PDRIVER_OBJECT object)
                      nt_driver_name(object));
         drop_driver(driver);
     }
+    ndis_configurations_end(room, nt_driver_name(object));
+    ndis_partition_drop(room);
 }
 
 static void hook(PDRIVER_OBJECT object)

@@ -48,11 +48,14 @@ struct ndis_keyword {
     char name[];
 };
 
+struct configuration;
+
 struct ndis_partition {
     struct nt_partition *nt;
-    struct ndis_lock lock; /* drivers, keywords, writers of the adapter table */
+    struct ndis_lock lock; /* drivers, keywords, configurations, writers of the adapter table */
     struct ndis_driver *drivers;
     struct ndis_keyword *keywords;
+    struct configuration *configurations; /* that drivers have open */
     struct ndis_adapter_block adapters; /* read without the lock; blocks are freed with the partition only */
     atomic_uint numbers;                /* adapters so far: interface index, LUID */
     atomic_uint references;             /* drivers, adapters, keywords: the last one frees the state */
@@ -78,6 +81,8 @@ struct ndis_driver {
 };
 
 struct ndis_driver *ndis_driver_of(PDRIVER_OBJECT object);
+/* The driver is gone: configurations that it left open are reported and closed. */
+void ndis_configurations_end(struct ndis_partition *room, const char *driver);
 bool ndis_driver_exists(struct ndis_partition *room, const void *handle);
 /* An adapter or driver handle; else reports BAD_NDIS_HANDLE. */
 bool ndis_handle_ok(NDIS_HANDLE handle, const char *routine);

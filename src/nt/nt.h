@@ -131,6 +131,10 @@ static inline bool nt_irql_at_most(KIRQL maximum, const char *routine)
 /* How many times a rule of severity VFP_VIOLATION was broken in the partition (nt/contract.h). */
 uint64_t nt_violations(const struct nt_partition *partition);
 
+/* Is that a block of this thread's partition's pool, as it was allocated, of `size` bytes or more? For handles that are
+ * pool: what a driver passes may be freed already, or anything. Any IRQL. */
+bool nt_pool_holds(const void *address, size_t size);
+
 /* ---- fault injection (include/vfplane/fault.h) ------------------------------------------------------------------ */
 
 /* At the start of a routine that drivers call and that may fail: true when this call shall fail. Costs a load and a

@@ -209,6 +209,20 @@ size_t nt_pool_room(struct nt_pool *pool, const void *address)
     return room;
 }
 
+bool nt_pool_holds(const void *address, size_t size)
+{
+    struct nt_pool *pool = nt_partition_current ? &nt_partition_current->pool : NULL;
+    if (!pool)
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    const struct nt_pool_block *block = *bucket_of(pool, address);
+    while (block && block->address != address)
+        block = block->next;
+    bool holds = block && block->size >= size;
+    pthread_mutex_unlock(&pool->lock);
+    return holds;
+}
+
 /* ---- as drivers call it ------------------------------------------------------------------------------------------ */
 
 static bool is_paged(POOL_TYPE type)

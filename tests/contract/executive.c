@@ -226,9 +226,83 @@ static NDIS_STATUS breaks(struct pf *pf, NDIS_STATUS good)
     return good;
 }
 
+/* ---- devices, threads, IRPs, what a driver says of itself */
+
+static NDIS_STATUS takes_fast_mutex_twice(struct pf *pf, NDIS_STATUS good)
+{
+    FAST_MUTEX mutex;
+
+    (void)pf;
+    ExInitializeFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+    ExReleaseFastMutex(&mutex);
+    return good;
+}
+
+static NDIS_STATUS releases_remove_lock(struct pf *pf, NDIS_STATUS good)
+{
+    IO_REMOVE_LOCK removal;
+
+    (void)pf;
+    IoInitializeRemoveLock(&removal, 'tseT', 0, 0);
+    IoReleaseRemoveLock(&removal, NULL);
+    IoReleaseRemoveLock(&removal, NULL);
+    return good;
+}
+
+static NDIS_STATUS ends_foreign_thread(struct pf *pf, NDIS_STATUS good)
+{
+    (void)pf;
+    assert_int_equal(PsTerminateSystemThread(STATUS_SUCCESS), STATUS_INVALID_PARAMETER);
+    return good;
+}
+
+static NDIS_STATUS asserts(struct pf *pf, NDIS_STATUS good)
+{
+    (void)pf;
+    RtlAssert((PVOID) "one == two", (PVOID) "driver.c", 7, NULL);
+    return good;
+}
+
+static NDIS_STATUS attaches_to_itself(struct pf *pf, NDIS_STATUS good)
+{
+    PDEVICE_OBJECT device;
+
+    assert_int_equal(IoCreateDevice(pf->driver, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device), STATUS_SUCCESS);
+    assert_null(IoAttachDeviceToDeviceStack(device, device));
+    IoDeleteDevice(device);
+    return good;
+}
+
+static NDIS_STATUS deletes_device_twice(struct pf *pf, NDIS_STATUS good)
+{
+    PDEVICE_OBJECT device;
+
+    assert_int_equal(IoCreateDevice(pf->driver, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &device), STATUS_SUCCESS);
+    ObReferenceObject(device);
+    IoDeleteDevice(device);
+    IoDeleteDevice(device);
+    ObDereferenceObject(device);
+    return good;
+}
+
+static NDIS_STATUS writes_to_a_device(struct pf *pf, NDIS_STATUS good)
+{
+    assert_null(IoBuildAsynchronousFsdRequest(IRP_MJ_WRITE, pf->pdo, pf->block, 4, NULL, NULL));
+    return good;
+}
+
 /* ---- rows */
 
 static const struct row rows[] = {
+    {"FAST_MUTEX_RECURSION", {.initialize = takes_fast_mutex_twice}},
+    {"REMOVE_LOCK_UNDERFLOW", {.initialize = releases_remove_lock}},
+    {"NOT_A_SYSTEM_THREAD", {.initialize = ends_foreign_thread}},
+    {"DRIVER_ASSERTION", {.initialize = asserts}},
+    {"BAD_ATTACH", {.initialize = attaches_to_itself}},
+    {"DEVICE_DELETED_TWICE", {.initialize = deletes_device_twice}},
+    {"FSD_REQUEST_WITH_BUFFER", {.initialize = writes_to_a_device}},
     {"IRQL_TOO_HIGH", {.initialize = sleeps_with_lock}},
     {"IRQL_NOT_RESTORED", {.initialize = stays_raised}},
     {"SPIN_LOCK_KEPT", {.initialize = keeps_lock}},

@@ -213,6 +213,93 @@ static NDIS_STATUS indicates_wrong_size(struct pf *pf, NDIS_STATUS good)
     return good;
 }
 
+/* ---- what a driver opens, sets and frees */
+
+static NDIS_STATUS lock_of_no_handle(struct pf *pf, NDIS_STATUS good)
+{
+    (void)pf;
+    assert_null(NdisAllocateRWLock((NDIS_HANDLE)(ULONG_PTR)0x77));
+    return good;
+}
+
+static NDIS_HANDLE open_configuration(struct pf *pf)
+{
+    NDIS_CONFIGURATION_OBJECT object = {.Header = {NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT,
+                                                   NDIS_CONFIGURATION_OBJECT_REVISION_1,
+                                                   NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1},
+                                        .NdisHandle = pf->handle};
+    NDIS_HANDLE handle;
+
+    assert_int_equal(NdisOpenConfigurationEx(&object, &handle), NDIS_STATUS_SUCCESS);
+    return handle;
+}
+
+static NDIS_STATUS leaves_configuration_open(struct pf *pf, NDIS_STATUS good)
+{
+    open_configuration(pf);
+    return good;
+}
+
+static NDIS_STATUS closes_configuration_twice(struct pf *pf, NDIS_STATUS good)
+{
+    NDIS_HANDLE handle = open_configuration(pf);
+
+    NdisCloseConfiguration(handle);
+    NdisCloseConfiguration(handle);
+    return good;
+}
+
+static VOID never_fires(PVOID one, PVOID context, PVOID two, PVOID three)
+{
+    (void)one, (void)context, (void)two, (void)three;
+}
+
+static NDIS_HANDLE make_timer(struct pf *pf)
+{
+    NDIS_TIMER_CHARACTERISTICS timer = {.Header = {NDIS_OBJECT_TYPE_TIMER_CHARACTERISTICS,
+                                                   NDIS_TIMER_CHARACTERISTICS_REVISION_1,
+                                                   NDIS_SIZEOF_TIMER_CHARACTERISTICS_REVISION_1},
+                                        .AllocationTag = 'tseT',
+                                        .TimerFunction = never_fires};
+    NDIS_HANDLE handle;
+
+    assert_int_equal(NdisAllocateTimerObject(pf->handle, &timer, &handle), NDIS_STATUS_SUCCESS);
+    return handle;
+}
+
+static NDIS_STATUS frees_set_timer(struct pf *pf, NDIS_STATUS good)
+{
+    NDIS_HANDLE timer = make_timer(pf);
+
+    NdisSetTimerObject(timer, (LARGE_INTEGER){.QuadPart = -10000000000ll}, 0, NULL);
+    NdisFreeTimerObject(timer);
+    return good;
+}
+
+static NDIS_STATUS frees_timer_twice(struct pf *pf, NDIS_STATUS good)
+{
+    NDIS_HANDLE timer = make_timer(pf);
+
+    NdisFreeTimerObject(timer);
+    NdisFreeTimerObject(timer);
+    return good;
+}
+
+static NDIS_STATUS frees_item_twice(struct pf *pf, NDIS_STATUS good)
+{
+    NDIS_HANDLE item = NdisAllocateIoWorkItem(pf->handle);
+
+    NdisFreeIoWorkItem(item);
+    NdisFreeIoWorkItem(item);
+    return good;
+}
+
+static NDIS_STATUS initialize_ends_as_nothing_does(struct pf *pf, NDIS_STATUS good)
+{
+    (void)pf, (void)good;
+    return (NDIS_STATUS)0x12345;
+}
+
 /* ---- rows */
 
 static const struct row rows[] = {
@@ -224,7 +311,14 @@ static const struct row rows[] = {
     {"SRIOV_CAPABILITIES", {.attributes = attributes_pf_and_vf}},
     {"SWITCH_CAPABILITIES", {.attributes = attributes_two_switches}},
     {"INITIALIZE_STATUS", {.initialize = initialize_pends}},
+    {"INITIALIZE_STATUS", {.initialize = initialize_ends_as_nothing_does}},
     {"PAUSE_FAILED", {.pause = pause_fails}},
+    {"BAD_NDIS_HANDLE", {.initialize = lock_of_no_handle}},
+    {"CONFIGURATION_LEAK", {.initialize = leaves_configuration_open}},
+    {"BAD_CONFIGURATION_HANDLE", {.initialize = closes_configuration_twice}},
+    {"TIMER_FREED_SET", {.initialize = frees_set_timer}},
+    {"POOL_BAD_FREE", {.initialize = frees_timer_twice}},
+    {"POOL_BAD_FREE", {.initialize = frees_item_twice}},
     {"COMPLETION_NOT_PENDING", {.initialize = completes_pause}},
     {"BAD_ADAPTER_HANDLE", {.initialize = bad_handle}},
     {"NULL_OUTPUT", {.initialize = null_output}},

@@ -37,6 +37,7 @@ struct pf {
     USHORT num_vfs;
     UCHAR block[128];
     /* the host's side */
+    PDRIVER_OBJECT driver;
     PDEVICE_OBJECT pdo;
     struct pci_device *device;
     struct ndis_adapter *adapter;

@@ -39,6 +39,7 @@ static bool start(struct rig *rig, struct pf *pf, uint16_t address)
     assert_int_equal(pci_device_create(rig->profile, &options, &pf->device), 0);
     assert_int_equal(pcibus_add_device(rig->partition, pf->device, &pf->pdo), STATUS_SUCCESS);
     assert_int_equal(nt_pnp_add_device(rig->driver, pf->pdo), STATUS_SUCCESS);
+    pf->driver = rig->driver;
     pf_next = pf;
     pf->adapter = ndis_adapter_of(pf->pdo);
     return NT_SUCCESS(nt_pnp_start(pf->pdo)) &&

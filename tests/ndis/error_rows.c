@@ -169,6 +169,78 @@ static void a_vf_that_asks_for_vfs_is_named(void **state)
     nic_destroy(nic);
 }
 
+/* ---- rules that only an odd device or an odd moment breaks ------------------------------------------------------ */
+
+/* An SR-IOV capability at 100h whose NumVFs are above its TotalVFs. */
+static void more_vfs_than_the_card_has_are_named(void **state)
+{
+    static const UCHAR capability[] = {0x10, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 2, 0, 5, 0};
+    struct nic *nic = nic_running(FAKE_HOST);
+
+    (void)state;
+    nic->bus->space[6] = 0x10;
+    memcpy(nic->bus->space + 0x100, capability, sizeof capability);
+    assert_int_equal(ndis_switch_create(nic->adapter, 2), NDIS_STATUS_SUCCESS);
+    assert_true(nic_saw_rule(nic, "SRIOV_VFS_OVER_TOTAL"));
+    nic_destroy(nic);
+}
+
+static KEVENT began, goes_on;
+
+static VOID waits(PVOID context, NDIS_HANDLE item)
+{
+    (void)item;
+    if (context)
+        return;
+    KeSetEvent(&began, 0, FALSE);
+    KeWaitForSingleObject(&goes_on, Executive, KernelMode, FALSE, NULL);
+}
+
+/* As many items as there can be workers keep them, so that one more stays queued. */
+static void work_item_that_is_queued_is_not_freed(void **state)
+{
+    enum { WORKERS = 64 };
+    struct nic *nic = nic_running(FAKE_HOST);
+    NDIS_HANDLE items[WORKERS], last = NdisAllocateIoWorkItem(nic->handle);
+
+    (void)state;
+    KeInitializeEvent(&began, SynchronizationEvent, FALSE);
+    KeInitializeEvent(&goes_on, NotificationEvent, FALSE);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        items[i] = NdisAllocateIoWorkItem(nic->handle);
+        NdisQueueIoWorkItem(items[i], waits, NULL);
+    }
+    NdisQueueIoWorkItem(last, waits, nic);
+    NdisFreeIoWorkItem(last);
+    assert_true(nic_saw_rule(nic, "WORK_ITEM_FREED_QUEUED"));
+    KeSetEvent(&goes_on, 0, FALSE);
+    nt_drain_work(nic->partition);
+    NdisFreeIoWorkItem(last);
+    for (unsigned i = 0; i < WORKERS; i++)
+        NdisFreeIoWorkItem(items[i]);
+    nic_destroy(nic);
+}
+
+static NDIS_STATUS restart_of_no_status(NDIS_HANDLE context, PNDIS_MINIPORT_RESTART_PARAMETERS parameters)
+{
+    (void)context, (void)parameters;
+    return (NDIS_STATUS)0x12345;
+}
+
+static void restart_that_ends_as_nothing_does_is_named_and_has_failed(void **state)
+{
+    struct nic *nic = nic_create(FAKE_HOST);
+
+    (void)state;
+    nic->characteristics.RestartHandler = restart_of_no_status;
+    nic_load(nic);
+    nic_add(nic);
+    nic_start(nic);
+    assert_int_equal(ndis_adapter_state(nic->adapter), NDIS_PAUSED);
+    assert_true(nic_saw_rule(nic, "HANDLER_STATUS"));
+    nic_destroy(nic);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +250,9 @@ int main(void)
         cmocka_unit_test(vf_bus_data_after_removal_returns_zero_and_touches_nothing),
         cmocka_unit_test(virtualization_disabled_under_a_vf_is_permitted_and_the_vf_is_dead),
         cmocka_unit_test(a_vf_that_asks_for_vfs_is_named),
+        cmocka_unit_test(more_vfs_than_the_card_has_are_named),
+        cmocka_unit_test(work_item_that_is_queued_is_not_freed),
+        cmocka_unit_test(restart_that_ends_as_nothing_does_is_named_and_has_failed),
     };
     return cmocka_run_group_tests_name("error rows", tests, NULL, NULL);
 }

@@ -342,7 +342,9 @@ static void request_without_a_header_is_refused(void **state)
     request.Header.Size--;
     assert_int_equal(NdisOidRequest(nic->binding, &request), NDIS_STATUS_INVALID_PARAMETER);
     assert_int_equal(NdisOidRequest(nic->binding, NULL), NDIS_STATUS_INVALID_PARAMETER);
+    assert_true(nic_saw_rule(nic, "OID_REQUEST_HEADER"));
     assert_int_equal(NdisOidRequest(NULL, &request), NDIS_STATUS_FAILURE);
+    assert_true(nic_saw_rule(nic, "BAD_BINDING_HANDLE"));
     assert_int_equal(nic->oids, 0);
     nic_destroy(nic);
 }
