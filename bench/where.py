@@ -17,6 +17,7 @@ import tempfile
 PAGE = 0xfff
 FREQUENCY = 10000  # samples a second
 FUNCTIONS = 12     # shown of the OID path
+OTHERS_MOST = 0.1  # as in bench.h
 
 # Where a side stands while it has nothing to do: the guest for its answer, a worker for the next request of its channels.
 GUEST_WAITS = [('window', 'vpci_window_wait')]
@@ -51,7 +52,8 @@ def room_of(path):
 
 
 def record(bench, row):
-    """The row's median in ns, and its samples: process -> Counter of (room, function)."""
+    """The row's median in ns, a line when others were too much on the processors, and the samples: process -> Counter of
+    (room, function)."""
     symbols = Symbols(bench)
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, 'perf.data')
@@ -67,8 +69,10 @@ def record(bench, row):
             if path == os.path.basename(bench):
                 path = symbols.file_of(function, int(address, 16) - int(offset or '0', 16))
             sides[process][room_of(path), re.sub(r'\..*', '', function)] += 1
-    rows = json.loads(run.stdout)['rows']
-    return next(found['median'] for found in rows if found['row'] == row), sides
+    result = next(found for found in json.loads(run.stdout)['rows'] if found['row'] == row)
+    others = result['taken_by_others']
+    return result['median'], [f'*Too noisy to compare: others had {others:.0%} of the processors.*', ''] \
+        if others > OTHERS_MOST else [], sides
 
 
 def times(samples, median):
@@ -93,10 +97,10 @@ def side_that_waits(sides, waits):
 
 def cross_process(bench):
     """The table of NdisMSetBusData, both sides spinning."""
-    median, sides = record(bench, 'SPIN_SET')
+    median, noise, sides = record(bench, 'SPIN_SET')
     guest = by_room(times(side_that_waits(sides, GUEST_WAITS[0]), median), GUEST_WAITS)
     host = by_room(times(side_that_waits(sides, HOST_WAITS[0]), median), HOST_WAITS)
-    lines = ['| room | guest, ns | host, ns |', '|---|--:|--:|']
+    lines = noise + ['| room | guest, ns | host, ns |', '|---|--:|--:|']
     for room in ORDER:
         if guest[room] >= 0.5 or host[room] >= 0.5:
             lines.append(f'| {room} | {guest[room]:.0f} | {host[room]:.0f} |')
@@ -110,10 +114,10 @@ def cross_process(bench):
 
 def oid_path(bench):
     """The tables of OID_SRIOV_WRITE_VF_CONFIG_SPACE on one thread, contracts on."""
-    median, sides = record(bench, 'OID_WRITE')
+    median, noise, sides = record(bench, 'OID_WRITE')
     spent = times(max(sides.values(), key=lambda side: sum(side.values())), median)
     rooms = by_room(spent, [])
-    lines = ['| room | ns |', '|---|--:|']
+    lines = noise + ['| room | ns |', '|---|--:|']
     lines += [f'| {room} | {rooms[room]:.0f} |' for room in ORDER if rooms[room] >= 0.5]
     lines += [f'| a request | {median:.0f} |', '', '| function | room | ns |', '|---|---|--:|']
     most = sorted(spent.items(), key=lambda item: -item[1])[:FUNCTIONS]

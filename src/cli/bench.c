@@ -110,6 +110,14 @@ static void print_table(const struct scale *scale, bool markdown)
     }
 }
 
+static void print_noise(const struct scale *scale, bool markdown)
+{
+    const char *const mark = markdown ? "*" : "";
+    if (scale->others > SCALE_OTHERS)
+        printf("%s%sToo noisy to compare: others had %.0f %% of the processors.%s\n", markdown ? "\n" : "", mark,
+               scale->others * 100, mark);
+}
+
 static json_t *point_json(const struct scale_point *point)
 {
     json_t *object = json_pack("{s:i, s:f, s:f, s:f, s:f}", "count", (int)point->count, "start_ns", point->start_ns,
@@ -129,6 +137,7 @@ static int print_json(const struct scale *scale)
                 json_array_append_new(points, point_json(&scale->point[axis][i]));
         json_object_set_new(root, scale_kinds[axis].name, points);
     }
+    json_object_set_new(root, "taken_by_others", json_real(scale->others));
     int result = root && json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) == 0 ? 0 : -EIO;
     putchar('\n');
     json_decref(root);
@@ -146,10 +155,12 @@ static int run(struct scale *scale, const struct bench_arguments *arguments)
     }
     bool all = scale_measure(scale);
     int result = 0;
-    if (arguments->format == JSON)
+    if (arguments->format == JSON) {
         result = print_json(scale);
-    else
+    } else {
         print_table(scale, arguments->format == MARKDOWN);
+        print_noise(scale, arguments->format == MARKDOWN);
+    }
     result = close_output(result);
     if (result == EXIT_OK && arguments->plot && scale_plot(scale, arguments->plot) != 0)
         result = EXIT_CANNOT;

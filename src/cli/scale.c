@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -193,8 +194,45 @@ static bool measure_point(const struct scale *scale, enum scale_axis axis, unsig
     return !*point->why;
 }
 
+/* ---- who else was there -------------------------------------------------------------------------------------------
+ */
+
+struct usage {
+    double wall, idle, own; /* of all processors, in seconds */
+};
+
+static double used(int who)
+{
+    struct rusage usage;
+    getrusage(who, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static struct usage usage_now(void)
+{
+    unsigned long long idle = 0, waiting = 0;
+    FILE *stat = fopen("/proc/stat", "r");
+    if (stat && fscanf(stat, "cpu %*u %*u %*u %llu %llu", &idle, &waiting) != 2)
+        idle = waiting = 0;
+    if (stat)
+        fclose(stat);
+    return (struct usage){scale_now_ns() / 1e9 * (double)sysconf(_SC_NPROCESSORS_ONLN),
+                          (double)(idle + waiting) / (double)sysconf(_SC_CLK_TCK),
+                          used(RUSAGE_SELF) + used(RUSAGE_CHILDREN)};
+}
+
+static double others_since(const struct usage *start)
+{
+    struct usage now = usage_now();
+    double wall = now.wall - start->wall;
+    double others = wall - (now.idle - start->idle) - (now.own - start->own);
+    return others > 0 ? others / wall : 0;
+}
+
 bool scale_measure(struct scale *scale)
 {
+    struct usage start = usage_now();
     bool all = true;
     for (enum scale_axis axis = SCALE_VFS; axis < SCALE_AXES; axis++) {
         for (unsigned i = 0; i < SCALE_POINTS && scale_kinds[axis].counts[i]; i++) {
@@ -208,5 +246,6 @@ bool scale_measure(struct scale *scale)
             all = false;
         }
     }
+    scale->others = others_since(&start);
     return all;
 }

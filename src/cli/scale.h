@@ -10,6 +10,7 @@
 
 enum scale_axis { SCALE_VFS, SCALE_PFS, SCALE_GUESTS, SCALE_AXES };
 #define SCALE_POINTS 9u
+#define SCALE_OTHERS 0.10 /* when others have more, numbers are not worth comparing */
 
 /* Of one measurement with `count` of them. Free of pointers: it comes through a pipe. */
 struct scale_point {
@@ -25,6 +26,7 @@ struct scale_point {
 struct scale {
     bool quick; /* a few, and short: shows that it runs */
     const char *card, *pf_driver, *vf_driver;
+    double others; /* their share of the processors meanwhile, 0..1 */
     struct scale_point point[SCALE_AXES][SCALE_POINTS];
 };
 

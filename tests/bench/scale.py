@@ -38,6 +38,7 @@ def every_axis_is_measured():
     result = quick("--json")
     assert result.returncode == 0 and not result.stderr, result.stderr
     found = json.loads(result.stdout)
+    assert 0 <= found.pop("taken_by_others") <= 1
     assert {axis: [point["count"] for point in points] for axis, points in found.items()} == AXES, found
     for axis, points in found.items():
         for point in points:
