@@ -97,7 +97,8 @@ static int on_channel(struct vmm *vmm, const struct vfp_vmm_frame *frame)
         return on_region(vmm, (const void *)frame);
     case VFP_VMM_INTERRUPT:
         vmm->channel.interrupts++;
-        memcpy(&vmm->channel.interrupt, frame, sizeof vmm->channel.interrupt);
+        if (vmm->interrupt)
+            vmm->interrupt(vmm->context, (const void *)frame);
         return 0;
     case VFP_VMM_RESCIND:
         return on_rescind(vmm);

@@ -25,7 +25,6 @@ struct vmm_channel {
     struct vfp_vmm_region region[7];
     bool mapped[7];
     unsigned interrupts;
-    struct vfp_vmm_interrupt interrupt; /* the last */
 };
 
 struct vmm {
@@ -37,8 +36,9 @@ struct vmm {
     uint32_t status;   /* OPENED */
     uint64_t value;    /* WINDOW_DONE */
     uint32_t error;    /* the rule of the last ERROR, 0: there was none */
-    /* A packet for the guest's ring. */
+    /* A packet for the guest's ring; an interrupt for its processors (NULL: only counted). */
     void (*packet)(void *context, const struct vfp_vmm_packet *packet, uint32_t length);
+    void (*interrupt)(void *context, const struct vfp_vmm_interrupt *interrupt);
     void *context;
     uint32_t filled, used;
     uint8_t buffer[2 * VFP_VMM_FRAME_MAX];

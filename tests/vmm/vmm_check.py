@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """vfplane vmm-check against the example VMM, which keeps every rule, and against one that breaks each in turn.
 
-Usage: vmm_check.py VFPLANE EXAMPLE WRONG SOURCE_ROOT    (prints TAP)
+Usage: vmm_check.py VFPLANE EXAMPLE WRONG MACHINE VF.so SOURCE_ROOT    (prints TAP)
 """
 import os
 import re
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-VFPLANE, EXAMPLE, WRONG, SOURCE = sys.argv[1:5]
+VFPLANE, EXAMPLE, WRONG, MACHINE, VF, SOURCE = sys.argv[1:7]
 HEADER = os.path.join(SOURCE, 'include/vfplane/vmm_wire.h')
 GUIDE = os.path.join(SOURCE, 'docs/vmm-integration.md')
 # Who keeps the other rules is never sent so much that this one could be broken; tests/vpci/vmm_flow.c breaks it.
@@ -18,7 +18,7 @@ WITH_OTHERS_ONLY = ['NOT_READING']
 GIVES_UP = {'OPENS': '1', 'CREDIT_RETURNED': '1'}  # rules whose breach is that something never comes: seconds waited
 
 
-def check(vmm, *arguments, timeout='60'):
+def check(vmm, *arguments, before=(), timeout='60'):
     """(exit status of the check, {rule: (word, the rest)}, exit status of the VMM, what the check complained of)"""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'vm.vpci')
@@ -27,7 +27,7 @@ def check(vmm, *arguments, timeout='60'):
         first = checker.stdout.readline()
         assert path in first, first + checker.stderr.read()
         with open(os.devnull, 'w', encoding='ascii') as null:
-            guest = subprocess.Popen([vmm, path, *arguments], stdout=null, stderr=null)
+            guest = subprocess.Popen([vmm, *before, path, *arguments], stdout=null, stderr=null)
             output, complaints = checker.communicate(timeout=240)
             guest_status = guest.wait(timeout=60)
         assert not os.path.exists(path), 'the socket is still there'
@@ -42,6 +42,13 @@ def rules_of_the_host():
 
 def the_example_keeps_every_rule():
     status, rules, guest, complaints = check(EXAMPLE)
+    assert (status, guest) == (0, 0), f'{status}, {guest}: {rules} {complaints}'
+    assert all(word == 'ok' for word, _ in rules.values()), rules
+    assert not complaints, complaints
+
+
+def a_vf_driver_works_through_a_vmm_that_terminates_its_rings():
+    status, rules, guest, complaints = check(MACHINE, before=(VFPLANE, VF))
     assert (status, guest) == (0, 0), f'{status}, {guest}: {rules} {complaints}'
     assert all(word == 'ok' for word, _ in rules.values()), rules
     assert not complaints, complaints
@@ -88,7 +95,8 @@ def breaks(rule):
 
 def main():
     wrongs = subprocess.run([WRONG], capture_output=True, text=True, check=True).stdout.split()
-    cases = [the_example_keeps_every_rule, every_rule_is_judged_broken_by_a_vmm_and_told_in_the_guide,
+    cases = [the_example_keeps_every_rule, a_vf_driver_works_through_a_vmm_that_terminates_its_rings,
+             every_rule_is_judged_broken_by_a_vmm_and_told_in_the_guide,
              nobody_connects_is_no_success, bad_arguments_are_one_line, *[breaks(rule) for rule in wrongs]]
     print(f'1..{len(cases)}')
     failed = False
