@@ -234,8 +234,8 @@ static __attribute__((noinline)) void write_vf_exact(struct pci_device *device, 
     pci_effects_report(device, function, &changes);
 }
 
-static __attribute__((noinline)) void write_vf_single(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
-                                   uint32_t length)
+static __attribute__((noinline)) void write_vf_single(struct pci_device *device, int function, uint32_t offset,
+                                                      const uint8_t *bytes, uint32_t length)
 {
     const struct pci_register *reg = &device->profile->vf.dword[offset / 4];
     if (reg->kind == PCI_FIXED)
