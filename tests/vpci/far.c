@@ -61,7 +61,7 @@ void far_offer(struct far *far)
 {
     const struct vsp_carrier carrier = {create, answered, far};
     const struct vsp_channel_options options = {.name = "machine",
-                                                .relid = far == &far->host->first ? 1 : 2,
+                                                .relid = far->relid,
                                                 .ended = on_ended,
                                                 .interrupt = on_interrupt,
                                                 .bar = on_bar,
@@ -380,30 +380,54 @@ static void *serve(void *context)
     return NULL;
 }
 
-static void make(struct far_host *host, struct far *far, const char *name)
+void far_make(struct far_host *host, struct far *far, uint32_t relid)
 {
     far->host = host;
+    far->relid = relid;
     far->fd = -1;
     pthread_mutex_init(&far->lock, NULL);
     pthread_cond_init(&far->changed, NULL);
-    snprintf(far->path, sizeof far->path, "%s/%s", host->folder, name);
+    snprintf(far->path, sizeof far->path, "%s/%u", host->folder, relid);
     assert_int_equal(vmm_listen(host->loop, far->path, &far->vmm), 0);
     far_offer(far);
+}
+
+void far_unmake(struct far *far)
+{
+    far_take_back(far);
+    far_disconnect(far);
+    vmm_close(far->vmm);
+    assert_int_not_equal(access(far->path, F_OK), 0);
+}
+
+void far_host_start(struct far_host *host, struct raw_host *raw)
+{
+    host->raw = raw;
+    host->loop = vmm_loop_create();
+    host->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_non_null(host->loop);
+    strcpy(host->folder, "/tmp/vfplane-far-XXXXXX");
+    assert_non_null(mkdtemp(host->folder));
+    assert_int_equal(pthread_create(&host->thread, NULL, serve, host), 0);
+}
+
+void far_host_stop(struct far_host *host)
+{
+    assert_int_equal(write(host->stop, &(uint64_t){1}, 8), 8);
+    pthread_join(host->thread, NULL);
+    close(host->stop);
+    vmm_loop_destroy(host->loop);
+    raw_host_destroy(host->raw);
+    assert_int_equal(rmdir(host->folder), 0);
 }
 
 int far_set_up(void **state)
 {
     struct far_host *host = calloc(1, sizeof *host);
     assert_non_null(host);
-    host->raw = raw_host_create(&fake_82576);
-    host->loop = vmm_loop_create();
-    host->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert_non_null(host->loop);
-    strcpy(host->folder, "/tmp/vfplane-far-XXXXXX");
-    assert_non_null(mkdtemp(host->folder));
-    make(host, &host->first, "first");
-    make(host, &host->second, "second");
-    assert_int_equal(pthread_create(&host->thread, NULL, serve, host), 0);
+    far_host_start(host, raw_host_create(&fake_82576));
+    far_make(host, &host->first, 1);
+    far_make(host, &host->second, 2);
     *state = host;
     return 0;
 }
@@ -419,14 +443,6 @@ int far_set_up_open(void **state)
     return 0;
 }
 
-static void unmake(struct far *far)
-{
-    far_take_back(far);
-    far_disconnect(far);
-    vmm_close(far->vmm);
-    assert_int_not_equal(access(far->path, F_OK), 0);
-}
-
 int far_tear_down(void **state)
 {
     struct far_host *host = *state;
@@ -434,14 +450,9 @@ int far_tear_down(void **state)
         far_up(&host->second);
     assert_true(far_alive(&host->second));
     assert_int_equal(far_ended(&host->second), 0);
-    unmake(&host->first);
-    unmake(&host->second);
-    assert_int_equal(write(host->stop, &(uint64_t){1}, 8), 8);
-    pthread_join(host->thread, NULL);
-    close(host->stop);
-    vmm_loop_destroy(host->loop);
-    raw_host_destroy(host->raw);
-    assert_int_equal(rmdir(host->folder), 0);
+    far_unmake(&host->first);
+    far_unmake(&host->second);
+    far_host_stop(host);
     free(host);
     return 0;
 }

@@ -16,6 +16,7 @@ struct far_host;
 struct far {
     struct far_host *host;
     struct vmm *vmm;
+    uint32_t relid;
     char path[64];
 
     /* the channel at the host's end */
@@ -50,8 +51,14 @@ struct far_host {
     pthread_t thread;
     int stop;
     char folder[32];
-    struct far first, second;
+    struct far first, second; /* of far_set_up */
 };
+
+/* The host without machines, and a machine on it: listened for and offered, nobody connected. */
+void far_host_start(struct far_host *host, struct raw_host *raw);
+void far_host_stop(struct far_host *host); /* destroys `raw` as well; without machines again */
+void far_make(struct far_host *host, struct far *far, uint32_t relid);
+void far_unmake(struct far *far);
 
 int far_set_up(void **state);      /* struct far_host; both offered, nobody connected */
 int far_set_up_open(void **state); /* both in D0, assigned, with a block and a window access done */
