@@ -26,7 +26,7 @@ ENGINE ?= libfuzzer
 KILLS ?= 10000
 SEED ?= 1
 
-.PHONY: all run test sanitize tsan killed fuzz faults bench performance install clean help
+.PHONY: all run test sanitize tsan prove coverage killed fuzz faults bench performance install clean help
 .NOTPARALLEL:
 
 all:
@@ -47,6 +47,19 @@ sanitize:
 
 tsan:
 	@$(MAKE) --no-print-directory test SANITIZE=thread
+
+# Proofs over the shipped sources, then each with a bug: docs/proofs.md.
+prove:
+	@tools/install-packages.sh prove
+	@tools/prove.py $(PROOFS)
+
+# Which lines and branches the tests reach: docs/testing.md.
+coverage:
+	@tools/install-packages.sh coverage
+	@WITH_TESTS=yes tools/build.sh build-coverage -Db_coverage=true -Dbuildtype=debug
+	@find build-coverage -name '*.gcda' -delete
+	@tools/run-tests.py build-coverage --timeout-multiplier 10 $(TESTS)
+	@tools/coverage.py build-coverage $(ARGS)
 
 # Guests that die at random points of their lives; `make test` has a fixed slice of it.
 killed:
@@ -93,6 +106,8 @@ help:
 	@echo 'make test       every test; the last line counts them              TESTS="--suite pci"'
 	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
 	@echo 'make tsan       the tests under ThreadSanitizer'
+	@echo 'make prove      what is proved of the sources (docs/proofs.md)     PROOFS="ring law"'
+	@echo 'make coverage   lines and branches of src/ that the tests reach'
 	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'
 	@echo 'make fuzz       every fuzzer for T seconds, and a table              T=600 ENGINE=afl ARGS=--record'
 	@echo 'make faults     every call below that can fail fails once; kills, lost wake-ups'

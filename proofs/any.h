@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "include/stdatomic.h"
+
 extern volatile uint32_t any_source; /* each read is another value */
 
 /*@ requires low <= high;
@@ -30,6 +32,7 @@ static inline void any_bytes(uint8_t *bytes, uint32_t length)
 #define __atomic_load_n(at, order)         (*(const volatile __typeof__(*(at)) *)(at))
 #define __atomic_store_n(at, value, order) (*(volatile __typeof__(*(at)) *)(at) = (value))
 /* A little-endian machine, as vfplane runs on. */
+#define htole16(value) (value)
 #define htole32(value) (value)
 #define le32toh(value) (value)
 /* Fails for no reason or because another thread stored something, or succeeds. */

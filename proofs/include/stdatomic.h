@@ -6,6 +6,7 @@
  */
 #ifndef PROOFS_STDATOMIC_H
 #define PROOFS_STDATOMIC_H
+#define __FC_STDATOMIC /* in the place of Frama-C's own, which knows no atomic object */
 
 #define _Atomic
 typedef unsigned atomic_uint;

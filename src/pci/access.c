@@ -125,6 +125,10 @@ static void write_piece(const struct target *target, uint32_t offset, uint32_t l
 static void write_pieces(const struct target *target, uint32_t offset, const uint8_t *bytes, uint32_t length,
                          struct pci_changes *changes)
 {
+    /*@ loop invariant offset + length == \at(offset + length, Pre) && offset >= \at(offset, Pre);
+        loop invariant bytes == \at(bytes, Pre) + (offset - \at(offset, Pre));
+        loop assigns offset, bytes, length, *changes;
+        loop variant length; */
     while (length) {
         uint32_t piece = piece_length(offset, length);
         write_piece(target, offset, piece, bytes, changes);
@@ -134,13 +138,23 @@ static void write_pieces(const struct target *target, uint32_t offset, const uin
     }
 }
 
+/* Bytes of a dword from `offset` on, none behind it. */
+static void give_part(uint8_t *bytes, uint32_t value, uint32_t offset, uint32_t length)
+{
+    value = htole32(value);
+    memcpy(bytes, (const uint8_t *)&value + offset % 4, length);
+}
+
 static void read_pieces(const struct pci_map *map, const uint32_t *slots, uint32_t offset, uint8_t *bytes,
                         uint32_t length)
 {
+    /*@ loop invariant offset + length == \at(offset + length, Pre) && offset >= \at(offset, Pre);
+        loop invariant bytes == \at(bytes, Pre) + (offset - \at(offset, Pre));
+        loop assigns offset, bytes, length, \at(bytes, Pre)[0 .. \at(length, Pre) - 1];
+        loop variant length; */
     while (length) {
-        uint32_t value = htole32(pci_load(map, slots, offset / 4));
         uint32_t piece = 4 - offset % 4 < length ? 4 - offset % 4 : length;
-        memcpy(bytes, (const uint8_t *)&value + offset % 4, piece);
+        give_part(bytes, pci_load(map, slots, offset / 4), offset, piece);
         offset += piece;
         bytes += piece;
         length -= piece;

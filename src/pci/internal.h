@@ -126,6 +126,9 @@ int pci_map_build(struct pci_map *map, const char *name, const struct pci_captur
                   struct pci_error *error);
 /* Last step: masks are checked and slots given out. */
 int pci_map_seal(struct pci_map *map, const char *name, const struct pci_capture *capture, struct pci_error *error);
+/* What every access takes for granted of a sealed map, and the proofs with it (proofs/sound_map.h): a register that can
+ * change has a slot there is, one that cannot has none, and what sets something off is exact. */
+bool pci_map_sound(const struct pci_map *map);
 
 /* What the header or the SR-IOV capability implements. */
 struct pci_bar_shape {

@@ -258,7 +258,8 @@ int pci_map_build(struct pci_map *map, const char *name, const struct pci_captur
     return status;
 }
 
-/* Masks that contradict each other are a mistake in a table: it is found here, not at the first write. */
+/* Masks that contradict each other are a mistake in a table: it is found here, not at the first write. What an access
+ * takes for granted of a register is this and what pci_map_sound looks at. */
 static int check_masks(const struct pci_map *map, const char *name, const struct pci_capture *capture, uint32_t dword,
                        struct pci_error *error)
 {
@@ -275,7 +276,28 @@ static int check_masks(const struct pci_map *map, const char *name, const struct
     if (set)
         return pci_fail(error, name, line_of(capture, dword * 4),
                         "dword %03x (%s): status or trigger bits %08x are set at reset", dword * 4, where, set);
+    uint32_t acts = reg->watch | reg->trigger;
+    if ((acts && !reg->effect) || reg->effect > PCI_EFFECT_VF_BAR)
+        return pci_fail(error, name, line_of(capture, dword * 4),
+                        "dword %03x (%s): bits %08x set something off, effect %u is none", dword * 4, where, acts,
+                        reg->effect);
     return 0;
+}
+
+static bool is_sound(const struct pci_map *map, const struct pci_register *reg)
+{
+    if (reg->kind == PCI_FIXED)
+        return reg->slot == PCI_NO_SLOT && !(reg->watch | reg->trigger);
+    bool acts = reg->watch | reg->trigger || reg->effect;
+    return reg->slot < map->slots && (reg->kind == PCI_EXACT || (reg->kind == PCI_PLAIN && !acts));
+}
+
+bool pci_map_sound(const struct pci_map *map)
+{
+    bool sound = map->slots <= PCI_DWORDS;
+    for (uint32_t dword = 0; dword < PCI_DWORDS && sound; dword++)
+        sound = is_sound(map, &map->dword[dword]);
+    return sound;
 }
 
 int pci_map_seal(struct pci_map *map, const char *name, const struct pci_capture *capture, struct pci_error *error)
@@ -298,5 +320,5 @@ int pci_map_seal(struct pci_map *map, const char *name, const struct pci_capture
         return pci_fail(error, name, capture->line,
                         "function %s has %u registers with effects, at most %u are possible", capture->address, effects,
                         PCI_EFFECTS_MAX);
-    return 0;
+    return pci_map_sound(map) ? 0 : pci_fail(error, name, 0, "the registers of this card contradict each other");
 }

@@ -20,14 +20,16 @@ struct walk {
     struct pci_error *error;
 };
 
-/* One entry; `from` is where the pointer to it stands. */
+/* One entry; `from` is where the pointer to it stands. There cannot be more of them than dwords. */
 static int visit(struct walk *walk, uint32_t offset, uint32_t id, uint32_t from)
 {
-    if (walk->seen[offset / 4])
+    if (walk->seen[offset / 4] || walk->count >= (int)PCI_FOUND_MAX)
         return pci_fail(walk->error, walk->name, walk->capture->row_line[from / 16],
                         "capability list of %s loops: %03x leads back to %03x", walk->capture->address, from, offset);
     walk->seen[offset / 4] = true;
-    walk->found[walk->count++] = (struct pci_found){.id = id, .offset = offset};
+    struct pci_found *found = &walk->found[walk->count++];
+    found->id = id;
+    found->offset = offset;
     return 0;
 }
 
@@ -85,7 +87,7 @@ int pci_walk(const char *name, const struct pci_capture *capture, struct pci_fou
 
 uint16_t pci_find_extended(const struct pci_capture *capture, uint16_t id)
 {
-    struct pci_found found[PCI_FOUND_MAX];
+    struct pci_found found[PCI_FOUND_MAX] = {0};
     struct walk walk = {.name = "", .capture = capture, .found = found};
     walk_extended(&walk);
     for (int i = 0; i < walk.count; i++)

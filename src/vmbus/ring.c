@@ -10,17 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define DESCRIPTOR 16u
+#define DESCRIPTOR ((uint32_t)sizeof(struct vmbus_descriptor))
 #define TRAILER    8u
-
-struct descriptor {
-    uint16_t type;
-    uint16_t offset8;
-    uint16_t len8;
-    uint16_t flags;
-    uint64_t transaction_id;
-};
-_Static_assert(sizeof(struct descriptor) == DESCRIPTOR, "vpci-wire.md 3.6");
 
 static uint32_t shared_load(const uint32_t *field)
 {
@@ -70,21 +61,21 @@ int vmbus_ring_attach(struct vmbus_ring *ring, void *memory, uint32_t pages, enu
 
 uint32_t vmbus_ring_space(uint32_t length)
 {
-    return DESCRIPTOR + ((length + 7) & ~7u) + TRAILER;
+    return DESCRIPTOR + (length + 7) / 8 * 8 + TRAILER;
 }
 
-static void copy_in(struct vmbus_ring *ring, uint32_t at, const void *from, uint32_t length)
+static void copy_in(struct vmbus_ring *ring, uint32_t at, const uint8_t *from, uint32_t length)
 {
     uint32_t first = ring->size - at < length ? ring->size - at : length;
     memcpy(ring->data + at, from, first);
-    memcpy(ring->data, (const uint8_t *)from + first, length - first);
+    memcpy(ring->data, from + first, length - first);
 }
 
-static void copy_out(const struct vmbus_ring *ring, uint32_t at, void *to, uint32_t length)
+static void copy_out(const struct vmbus_ring *ring, uint32_t at, uint8_t *to, uint32_t length)
 {
     uint32_t first = ring->size - at < length ? ring->size - at : length;
     memcpy(to, ring->data + at, first);
-    memcpy((uint8_t *)to + first, ring->data, length - first);
+    memcpy(to + first, ring->data, length - first);
 }
 
 /* ---- producer --------------------------------------------------------------------------------------------------- */
@@ -147,8 +138,8 @@ int vmbus_ring_has_room(struct vmbus_ring *ring, uint32_t length)
 
 static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *packet, const void *payload)
 {
-    uint32_t padded = (packet->length + 7) & ~7u;
-    struct descriptor head = {
+    uint32_t length = packet->length, padded = vmbus_ring_space(length) - DESCRIPTOR - TRAILER;
+    struct vmbus_descriptor head = {
         .type = packet->type,
         .offset8 = DESCRIPTOR / 8,
         .len8 = (uint16_t)((DESCRIPTOR + padded) / 8),
@@ -157,14 +148,14 @@ static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *pac
     };
     uint64_t zero = 0, trailer = (uint64_t)ring->index << 32;
     uint32_t at = ring->index;
-    copy_in(ring, at, &head, DESCRIPTOR);
+    copy_in(ring, at, (const uint8_t *)&head, DESCRIPTOR);
     at = advance(ring, at, DESCRIPTOR);
-    if (packet->length)
-        copy_in(ring, at, payload, packet->length);
-    at = advance(ring, at, packet->length);
-    copy_in(ring, at, &zero, padded - packet->length);
-    at = advance(ring, at, padded - packet->length);
-    copy_in(ring, at, &trailer, TRAILER);
+    if (length)
+        copy_in(ring, at, payload, length);
+    at = advance(ring, at, length);
+    copy_in(ring, at, (const uint8_t *)&zero, padded - length);
+    at = advance(ring, at, padded - length);
+    copy_in(ring, at, (const uint8_t *)&trailer, TRAILER);
 }
 
 /* A consumer that has not masked signals wants one only for the packet that ends an empty ring. Its index is read again
@@ -208,7 +199,7 @@ static int64_t consumer_available(struct vmbus_ring *ring)
     return available;
 }
 
-static bool descriptor_valid(const struct descriptor *head, uint32_t available)
+static bool descriptor_valid(const struct vmbus_descriptor *head, uint32_t available)
 {
     return head->offset8 >= DESCRIPTOR / 8 && head->len8 >= head->offset8 &&
            (uint32_t)head->len8 * 8 + TRAILER <= available;
@@ -217,7 +208,7 @@ static bool descriptor_valid(const struct descriptor *head, uint32_t available)
 /* The producer waits for more than `pending` free bytes and this read is what freed them. */
 static bool producer_wants_signal(struct vmbus_ring *ring, uint32_t consumed)
 {
-    uint32_t pending = shared_load(&ring->header->pending_send_sz) & ~7u;
+    uint32_t pending = shared_load(&ring->header->pending_send_sz) / 8 * 8;
     if (!pending || !(shared_load(&ring->header->features) & VMBUS_RING_FEATURE))
         return false;
     uint32_t write = shared_load(&ring->header->write_index);
@@ -236,14 +227,14 @@ static void consume(struct vmbus_ring *ring, uint32_t bytes, bool *signal)
 }
 
 /* Copies the next descriptor. 0, -EAGAIN, -EPROTO. */
-static int next_descriptor(struct vmbus_ring *ring, struct descriptor *head, struct vmbus_packet *packet)
+static int next_descriptor(struct vmbus_ring *ring, struct vmbus_descriptor *head, struct vmbus_packet *packet)
 {
     int64_t available = consumer_available(ring);
     if (available <= 0)
         return available < 0 ? (int)available : -EAGAIN;
     if (available < DESCRIPTOR + TRAILER)
         return -EPROTO;
-    copy_out(ring, ring->index, head, DESCRIPTOR);
+    copy_out(ring, ring->index, (uint8_t *)head, DESCRIPTOR);
     if (!descriptor_valid(head, (uint32_t)available))
         return -EPROTO;
     *packet = (struct vmbus_packet){
@@ -257,14 +248,14 @@ static int next_descriptor(struct vmbus_ring *ring, struct descriptor *head, str
 
 int vmbus_ring_peek(struct vmbus_ring *ring, struct vmbus_packet *packet)
 {
-    struct descriptor head;
+    struct vmbus_descriptor head;
     return next_descriptor(ring, &head, packet);
 }
 
 int vmbus_ring_receive(struct vmbus_ring *ring, struct vmbus_packet *packet, void *buffer, uint32_t capacity,
                        bool *signal)
 {
-    struct descriptor head;
+    struct vmbus_descriptor head;
     *signal = false;
     int error = next_descriptor(ring, &head, packet);
     if (error)

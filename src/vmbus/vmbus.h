@@ -31,6 +31,16 @@ struct vmbus_ring_header {
 };
 _Static_assert(sizeof(struct vmbus_ring_header) == VMBUS_PAGE, "vpci-wire.md 3.6");
 
+/* What stands before the payload of a packet, in units of 8 bytes from its own start; 8 bytes follow the payload. */
+struct vmbus_descriptor {
+    uint16_t type;
+    uint16_t offset8;
+    uint16_t len8;
+    uint16_t flags;
+    uint64_t transaction_id;
+};
+_Static_assert(sizeof(struct vmbus_descriptor) == 16, "vpci-wire.md 3.6");
+
 enum vmbus_packet_type {
     VMBUS_PACKET_DATA = 6,
     VMBUS_PACKET_TRANSFER_PAGES = 7,

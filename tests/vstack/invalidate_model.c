@@ -346,6 +346,7 @@ static void none_lost_none_invented_in_any_order(void **test)
     world->vf->id = 1;
     assert_true(vstack_view_build(&world->vf->view, &source));
     model.watched = &world->vf->invalid;
+    model.watched_bytes = sizeof world->vf->invalid;
     for (unsigned i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         struct model_result result;
         world->script = &scripts[i];

@@ -25,7 +25,8 @@ struct model {
     uint64_t (*seen)(void *context, unsigned thread);
     void (*finished)(void *context); /* all threads have ended: checks */
     void *context;
-    const volatile void *watched; /* the word whose atomic operations are steps */
+    const volatile void *watched; /* the word whose atomic operations, or those on parts of it, are steps */
+    unsigned watched_bytes;
 };
 
 struct model_result {
@@ -35,7 +36,7 @@ struct model_result {
 struct model_result model_explore(const struct model *model);
 /* From inside `body`: nothing the thread has seen so far matters any more but that it came to `place`. */
 void model_forget(unsigned place);
-/* A step, when it is the watched word. */
+/* A step, when it lies in the watched word. */
 void model_atomic(const volatile void *word);
 
 static inline uint64_t model_mix(uint64_t hash, uint64_t value)

@@ -20,4 +20,11 @@ void model_atomic(const volatile void *word);
 #define atomic_fetch_or(word, value)                                                                                   \
     (model_atomic(word), atomic_fetch_or_explicit((word), (value), memory_order_seq_cst))
 
+/* A builtin is not its own macro again inside its macro. */
+#define __atomic_load_n(at, order)          (model_atomic(at), __atomic_load_n((at), (order)))
+#define __atomic_store_n(at, value, order)  (model_atomic(at), __atomic_store_n((at), (value), (order)))
+#define __atomic_fetch_or(at, value, order) (model_atomic(at), __atomic_fetch_or((at), (value), (order)))
+#define __atomic_compare_exchange_n(at, seen, value, weak, success, failure)                                           \
+    (model_atomic(at), __atomic_compare_exchange_n((at), (seen), (value), (weak), (success), (failure)))
+
 #endif

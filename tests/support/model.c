@@ -181,7 +181,7 @@ int __wrap_pthread_cond_broadcast(pthread_cond_t *cond)
 
 void model_atomic(const volatile void *word)
 {
-    if (!modelled() || word != m.model->watched)
+    if (!modelled() || (uintptr_t)word - (uintptr_t)m.model->watched >= m.model->watched_bytes)
         return;
     m.result.atomics++;
     to_scheduler(false);
