@@ -8,6 +8,7 @@
  *     faults all                 everything (`make faults`)
  *     faults list                the sites: role.phase.hash, routine, who called
  *     faults fail SITE           that site fails, once
+ *     faults routine NAME        each site of that routine fails
  *     faults kill SITE NTH       the process is killed when it reaches that site for the NTH time
  *     faults driver host|guest N the Nth call of the PF or VF driver fails
  *     faults wake lose|twice|late SEED
@@ -113,6 +114,17 @@ static void fail_sites(const struct site *known, unsigned count, unsigned every)
     for (unsigned i = 0, failing = 0; i < count; i++)
         if (known[i].can_fail && known[i].phase != PHASE_OVER && failing++ % every == 0)
             unreached += !try_site(&known[i], ACTION_FAIL, 1) && !is_wait(&known[i]);
+}
+
+static void fail_routine(const char *routine)
+{
+    unsigned count, tried = 0;
+    struct site *known = learn(&count, false);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(known[i].routine, routine) == 0 && known[i].can_fail && known[i].phase != PHASE_OVER)
+            tried += try_site(&known[i], ACTION_FAIL, 1);
+    result(tried ? NULL : "no site of it was reached", "a_site_of_the_routine_is_reached");
+    free(known);
 }
 
 /* Points that a seed chooses, among all calls of the victim and of the host while they serve it. */
@@ -230,6 +242,8 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(what, "fail") == 0) {
         struct site site = parse_site(argv[2]);
         try_site(&site, ACTION_FAIL, 1);
+    } else if (argc == 3 && strcmp(what, "routine") == 0) {
+        fail_routine(argv[2]);
     } else if (argc == 4 && strcmp(what, "kill") == 0) {
         struct site site = parse_site(argv[2]);
         try_site(&site, ACTION_KILL, (unsigned)strtoul(argv[3], NULL, 10));
