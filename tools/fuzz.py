@@ -73,7 +73,8 @@ class Fuzzer:
     def run_afl(self, seconds):
         command = ['afl-fuzz', '-V', str(seconds), '-i', self.corpus, '-o', self.found, '-m', 'none', '--', self.path]
         done = subprocess.run(command, env=environment(self.build) | {
-            'AFL_SKIP_CPUFREQ': '1', 'AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES': '1', 'AFL_NO_UI': '1', 'AFL_NO_AFFINITY': '1'},
+            'AFL_SKIP_CPUFREQ': '1', 'AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES': '1', 'AFL_NO_UI': '1', 'AFL_NO_AFFINITY': '1',
+            'ASAN_OPTIONS': 'abort_on_error=1:symbolize=0:detect_leaks=0', 'UBSAN_OPTIONS': 'halt_on_error=1:abort_on_error=1'},
             capture_output=True, text=True, errors='replace', check=False)
         stats = {}
         path = os.path.join(self.found, 'default', 'fuzzer_stats')

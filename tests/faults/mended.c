@@ -160,10 +160,12 @@ static void what_is_queued_runs_without_memory_and_without_another_thread(void *
     PIO_WORKITEM item = IoAllocateWorkItem(device);
     assert_non_null(item);
     ExInitializeWorkItem(&plain, run_item, NULL);
-    no_memory = no_threads = true;
+    no_threads = true;
+    no_memory = true;
     ExQueueWorkItem(&plain, DelayedWorkQueue);
     IoQueueWorkItem(item, run_io_item, DelayedWorkQueue, NULL);
-    no_memory = no_threads = false;
+    no_memory = false;
+    no_threads = false;
     nt_drain_work(partition);
     assert_int_equal(ran, 2);
     IoFreeWorkItem(item);
