@@ -96,6 +96,96 @@ static void two_hundred_and_fifty_six_channels_are_served_by_two_workers(void **
     assert_int_equal(entries("/proc/self/fd"), files);
 }
 
+/* ---- idle --------------------------------------------------------------------------------------------------- */
+
+#define IDLE    64u
+#define THREADS 32u
+
+struct threads {
+    long id[THREADS];
+    unsigned count;
+};
+
+static bool among(const struct threads *threads, long id)
+{
+    for (unsigned i = 0; i < threads->count; i++) {
+        if (threads->id[i] == id)
+            return true;
+    }
+    return false;
+}
+
+/* Those of this process that are not among `others`. */
+static struct threads threads_beside(const struct threads *others)
+{
+    struct threads threads = {0};
+    DIR *directory = opendir("/proc/self/task");
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        long id = strtol(entry->d_name, NULL, 10);
+        if (id && !among(others, id) && threads.count < THREADS)
+            threads.id[threads.count++] = id;
+    }
+    closedir(directory);
+    return threads;
+}
+
+/* How often they were given a processor. */
+static unsigned long runs(const struct threads *threads)
+{
+    unsigned long sum = 0, value;
+    for (unsigned i = 0; i < threads->count; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "/proc/self/task/%ld/status", threads->id[i]);
+        FILE *status = fopen(line, "r");
+        while (status && fgets(line, sizeof line, status))
+            sum += sscanf(line, "voluntary_ctxt_switches: %lu", &value) == 1 ||
+                           sscanf(line, "nonvoluntary_ctxt_switches: %lu", &value) == 1
+                       ? value
+                       : 0;
+        if (status)
+            fclose(status);
+    }
+    return sum;
+}
+
+static void make_requests(struct raw_guest *guest, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_true(raw_alive(guest));
+}
+
+/* However long another adapter's guest works meanwhile. */
+static void the_workers_of_idle_guests_do_not_run(void **state)
+{
+    static struct raw_guest *guests[IDLE];
+    struct raw_host *host = raw_host_create_large(&fake_82576, IDLE, WORKERS), *other = raw_host_beside(host);
+    struct raw_guest *busy = raw_guest_open(other, IDLE + 1);
+    struct threads before = threads_beside(&(struct threads){0}), workers;
+    unsigned long ran;
+    (void)state;
+    raw_up(busy);
+    for (unsigned i = 0; i < IDLE; i++) {
+        guests[i] = raw_guest_open(host, i + 1);
+        raw_up(guests[i]);
+        assert_true(raw_alive(guests[i]));
+    }
+    workers = threads_beside(&before);
+    assert_true(workers.count >= WORKERS);
+    do { /* until the spinning is over */
+        ran = runs(&workers);
+        make_requests(busy, 100);
+    } while (runs(&workers) != ran);
+    make_requests(busy, 2000);
+    assert_true(runs(&workers) == ran);
+    for (unsigned i = 0; i < IDLE; i++) {
+        assert_true(raw_alive(guests[i]));
+        raw_guest_destroy(guests[i]);
+    }
+    raw_guest_destroy(busy);
+    raw_host_destroy(other);
+    raw_host_destroy(host);
+}
+
 static void the_workers_of_an_adapter_come_and_go_with_its_guests(void **state)
 {
     unsigned threads = threads_now(), files = entries("/proc/self/fd");
@@ -213,6 +303,7 @@ int main(void)
 #define SLOW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_hundred_and_fifty_six_channels_are_served_by_two_workers),
+        cmocka_unit_test(the_workers_of_idle_guests_do_not_run),
         cmocka_unit_test(the_workers_of_an_adapter_come_and_go_with_its_guests),
         SLOW(a_pf_driver_that_blocks_in_a_block_read_stalls_no_other_adapters_guest),
         SLOW(a_pf_driver_that_blocks_in_a_config_access_stalls_no_other_adapters_guest),
