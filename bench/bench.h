@@ -78,6 +78,7 @@ struct bench_table {
     bool quick;             /* a few short rounds: shows that it runs, not what it costs */
     enum bench_row_id only; /* no other duel is measured, and this one long and without its floor, for a profiler;
                              * ROW_NONE: all */
+    uint64_t late_ns;       /* from this time on less is measured, so that a run on a busy machine ends too; 0: never */
     uint64_t patience_ns;   /* that may still be spent on measuring again what was too noisy */
     struct bench_result row[BENCH_ROWS];
 };
@@ -95,6 +96,8 @@ struct bench_op {
  * Again, when it was too noisy and the table has patience left; the quietest counts. */
 void bench_duel(struct bench_table *table, enum bench_row_id row, const struct bench_op *op,
                 const struct bench_op *floor, unsigned processors);
+/* Is it late in this run? */
+bool bench_late(const struct bench_table *table);
 /* A row of values that were measured one by one; sorts them. */
 void bench_values(struct bench_table *table, enum bench_row_id row, double *values, unsigned count, double taken);
 /* The same for the ratios of values to those of a floor, pair by pair. */

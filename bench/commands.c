@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define RUNS_MOST 200u
+#define FEW       2u /* of what takes seconds: no run is thrown away */
+#define LATE      4u /* runs when it is late */
 
 extern char **environ;
 
@@ -64,7 +66,7 @@ unsigned bench_hyperfine(const char *command, unsigned runs, double *ns)
         return 0;
     close(fd);
     snprintf(count, sizeof(count), "%u", runs);
-    char *arguments[] = {"hyperfine",     "-N", "--style", "none", "--warmup",      "1",
+    char *arguments[] = {"hyperfine",     "-N", "--style", "none", "--warmup",      runs > FEW ? "1" : "0",
                          "--export-json", path, "--runs",  count,  (char *)command, NULL};
     unsigned times = run(arguments) == 0 ? read_times(path, ns) : 0;
     unlink(path);
@@ -94,7 +96,9 @@ void bench_command(struct bench_table *table, enum bench_row_id row, const char 
     if (!bench_found("hyperfine"))
         return bench_skipped(table, row, "hyperfine is not installed");
     bench_watch_start(&watch, bench_two_processors() ? 2 : 1);
-    unsigned count = bench_hyperfine(command, table->quick ? 2 : runs, ns);
+    if (table->quick || (bench_late(table) && runs > LATE))
+        runs = table->quick ? FEW : LATE;
+    unsigned count = bench_hyperfine(command, runs, ns);
     double taken = bench_watch_end(&watch);
     if (count == 0)
         return bench_failed(table, row, command);

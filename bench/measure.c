@@ -19,8 +19,9 @@
 #define ATTEMPTS   3u
 #define PROFILED   800u
 #define LONG_BATCH 5000000u
-#define ENOUGH     12u /* rounds, when they take long: */
-#define LONG_NS    1500000000u
+#define ENOUGH     8u /* rounds, when they take long: */
+#define LONG_NS    800000000u
+#define LATE_NS    150000000u /* the same when it is late */
 #define CLOCKS     101u
 
 #define ROUNDS_QUICK 3u
@@ -141,11 +142,17 @@ static void compare(struct bench_result *result, const double *row, const double
     result->floor_spread = (floors[rounds - 1 - rounds / 4] - floors[rounds / 4]) / floors[rounds / 2];
 }
 
-static void duel_once(bool quick, const struct bench_op *op, const struct bench_op *floor, unsigned processors,
-                      struct bench_result *result)
+bool bench_late(const struct bench_table *table)
+{
+    return table->late_ns && bench_machine->now_ns() > table->late_ns;
+}
+
+static void duel_once(const struct bench_table *table, const struct bench_op *op, const struct bench_op *floor,
+                      unsigned processors, struct bench_result *result)
 {
     static struct side row, ground;
     static double ground_samples[SAMPLES];
+    bool quick = table->quick;
     unsigned rounds = quick ? ROUNDS_QUICK : ROUNDS;
     struct bench_watch watch;
     *result = (struct bench_result){.state = BENCH_MEASURED};
@@ -161,7 +168,7 @@ static void duel_once(bool quick, const struct bench_op *op, const struct bench_
             run_round(&ground, i, ground_samples);
         run_round(&row, i, sample + sampled);
         sampled += row.samples;
-        if (i + 1 >= ENOUGH && bench_machine->now_ns() - start > LONG_NS)
+        if (i + 1 >= ENOUGH && bench_machine->now_ns() - start > (bench_late(table) ? LATE_NS : LONG_NS))
             rounds = i + 1;
     }
     result->taken = bench_watch_end(&watch);
@@ -206,10 +213,11 @@ void bench_duel(struct bench_table *table, enum bench_row_id row, const struct b
             profile(op, processors, best);
         return;
     }
-    duel_once(table->quick, op, floor, processors, best);
-    for (unsigned i = 1; i < ATTEMPTS && !table->quick && table->patience_ns && noisy(row, best); i++) {
+    duel_once(table, op, floor, processors, best);
+    for (unsigned i = 1; i < ATTEMPTS && !table->quick && table->patience_ns && !bench_late(table) && noisy(row, best);
+         i++) {
         uint64_t start = bench_machine->now_ns();
-        duel_once(table->quick, op, floor, processors, &next);
+        duel_once(table, op, floor, processors, &next);
         uint64_t spent = bench_machine->now_ns() - start;
         table->patience_ns -= spent < table->patience_ns ? spent : table->patience_ns;
         if (next.taken + next.floor_spread < best->taken + best->floor_spread)
