@@ -79,10 +79,11 @@ static void on_window(void *context, bool mapped, uint64_t guest_address)
 
 static int add(struct vfp_channel *channel, const struct host_carrier *carrier, const char *name)
 {
+    bool told = channel->vmm || channel->options.interrupt; /* else the guest gets it through its window */
     const struct vsp_channel_options options = {.name = name,
                                                 .relid = channel->relid,
                                                 .ended = on_ended,
-                                                .interrupt = on_interrupt,
+                                                .interrupt = told ? on_interrupt : NULL,
                                                 .bar = on_bar,
                                                 .window = on_window,
                                                 .packets = channel->vf->adapter->host->packets,
