@@ -29,7 +29,7 @@ NDIS_EXPORT NDIS_HANDLE NdisAllocateIoWorkItem(NDIS_HANDLE NdisObjectHandle)
     if (!ndis_handle_ok(NdisObjectHandle, "NdisAllocateIoWorkItem") ||
         !nt_irql_at_most(DISPATCH_LEVEL, "NdisAllocateIoWorkItem") || !nt_work_promise(nt_current()))
         return NULL;
-    work = ExAllocatePoolWithTag(NonPagedPool, sizeof *work, WORK_ITEM_TAG);
+    work = NDIS_POOL(sizeof *work, WORK_ITEM_TAG);
     if (work)
         memset(work, 0, sizeof *work);
     return work;
@@ -105,7 +105,7 @@ NDIS_EXPORT NDIS_STATUS NdisAllocateTimerObject(NDIS_HANDLE NdisHandle,
         !ndis_header_ok(TimerCharacteristics, NDIS_OBJECT_TYPE_TIMER_CHARACTERISTICS,
                         NDIS_SIZEOF_TIMER_CHARACTERISTICS_REVISION_1))
         return NDIS_STATUS_FAILURE;
-    timer = ExAllocatePoolWithTag(NonPagedPool, sizeof *timer, TimerCharacteristics->AllocationTag);
+    timer = NDIS_POOL(sizeof *timer, TimerCharacteristics->AllocationTag);
     if (!timer)
         return NDIS_STATUS_RESOURCES;
     timer->routine = TimerCharacteristics->TimerFunction;

@@ -253,7 +253,7 @@ NDIS_EXPORT NDIS_STATUS NdisAllocateCloneOidRequest(NDIS_HANDLE SourceHandle, PN
     if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisAllocateCloneOidRequest") || !SourceHandle || !ClonedOidRequest ||
         !ndis_request_ok(OidRequest))
         return NDIS_STATUS_FAILURE;
-    clone = ExAllocatePoolWithTag(NonPagedPool, sizeof *clone, PoolTag);
+    clone = NDIS_POOL(sizeof *clone, PoolTag);
     if (!clone)
         return NDIS_STATUS_RESOURCES;
     memcpy(clone, OidRequest, sizeof *clone);

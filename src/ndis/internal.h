@@ -33,6 +33,9 @@
 /* What drivers link against. */
 #define NDIS_EXPORT __attribute__((visibility("default")))
 
+/* Pool that an exported routine gets for the driver that called it. */
+#define NDIS_POOL(size, tag) nt_pool_for_driver(size, tag, __builtin_return_address(0))
+
 /* ---- partition -------------------------------------------------------------------------------------------- */
 
 #define NDIS_ADAPTERS_PER_BLOCK 31

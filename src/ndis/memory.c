@@ -21,12 +21,12 @@ NDIS_EXPORT PVOID NdisAllocateMemoryWithTagPriority(NDIS_HANDLE NdisHandle, UINT
     (void)Priority;
     if (!ndis_handle_ok(NdisHandle, "NdisAllocateMemoryWithTagPriority"))
         return NULL;
-    return ExAllocatePoolWithTag(NonPagedPool, Length, Tag);
+    return NDIS_POOL(Length, Tag);
 }
 
 NDIS_EXPORT NDIS_STATUS NdisAllocateMemoryWithTag(PVOID *VirtualAddress, UINT Length, ULONG Tag)
 {
-    *VirtualAddress = ExAllocatePoolWithTag(NonPagedPool, Length, Tag);
+    *VirtualAddress = NDIS_POOL(Length, Tag);
     return *VirtualAddress ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
 }
 

@@ -57,7 +57,7 @@ NDIS_EXPORT PNDIS_RW_LOCK_EX NdisAllocateRWLock(NDIS_HANDLE NdisHandle)
 
     if (!ndis_handle_ok(NdisHandle, "NdisAllocateRWLock"))
         return NULL;
-    lock = ExAllocatePoolWithTag(NonPagedPool, sizeof *lock, RW_LOCK_TAG);
+    lock = NDIS_POOL(sizeof *lock, RW_LOCK_TAG);
     if (lock)
         atomic_init(&lock->holders, 0);
     return lock;

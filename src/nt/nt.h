@@ -134,6 +134,9 @@ uint64_t nt_violations(const struct nt_partition *partition);
 /* Is that a block of this thread's partition's pool, as it was allocated, of `size` bytes or more? For handles that are
  * pool: what a driver passes may be freed already, or anything. Any IRQL. */
 bool nt_pool_holds(const void *address, size_t size);
+/* ExAllocatePoolWithTag of nonpaged pool by a routine of another room on behalf of a driver, which called it from
+ * `caller`: where a leak comes from. Also there one of the calls that can be made to fail. */
+PVOID nt_pool_for_driver(SIZE_T size, ULONG tag, PVOID caller);
 
 /* ---- fault injection (include/vfplane/fault.h) ------------------------------------------------------------------ */
 

@@ -23,6 +23,7 @@ struct nt_pool_block {
     size_t size;
     uint32_t tag;
     bool reported;     /* as a leak */
+    void *caller;      /* in the driver, NULL = the block was not asked for by one itself */
     const char *owner; /* the driver whose routine allocated it (nt_callback.driver), NULL = not known */
 };
 
@@ -76,7 +77,7 @@ static struct nt_pool_block *table_remove(struct nt_pool *pool, const void *addr
     return block;
 }
 
-void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag, bool zero)
+static void *take(struct nt_partition *partition, size_t size, uint32_t tag, bool zero, void *caller)
 {
     struct nt_pool *pool = &partition->pool;
     struct nt_pool_block *block = malloc(sizeof(*block));
@@ -89,7 +90,7 @@ void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag
         memset(address, 0, size);
     const struct nt_callback *callback = nt_callback_current;
     *block = (struct nt_pool_block){
-        .address = address, .size = size, .tag = tag, .owner = callback ? callback->driver : NULL};
+        .address = address, .size = size, .tag = tag, .caller = caller, .owner = callback ? callback->driver : NULL};
     pthread_mutex_lock(&pool->lock);
     if (++pool->blocks > pool->bucket_count * 2)
         table_grow(pool);
@@ -97,6 +98,11 @@ void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag
     table_insert(pool, block);
     pthread_mutex_unlock(&pool->lock);
     return address;
+}
+
+void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag, bool zero)
+{
+    return take(partition, size, tag, zero, NULL);
 }
 
 static const char *tag_text(uint32_t tag, char text[5])
@@ -138,6 +144,7 @@ void nt_pool_free(struct nt_partition *partition, void *address, uint32_t tag, b
 struct leak {
     uint32_t tag;
     size_t blocks, bytes;
+    void *caller; /* of one of them */
 };
 
 static void leak_count(struct leak *leaks, struct nt_pool_block *block)
@@ -148,6 +155,7 @@ static void leak_count(struct leak *leaks, struct nt_pool_block *block)
     leaks[i].tag = block->tag;
     leaks[i].blocks++;
     leaks[i].bytes += block->size;
+    leaks[i].caller = block->caller;
     block->reported = true;
 }
 
@@ -163,10 +171,19 @@ static const struct vfp_rule *leak_rule(uint32_t tag)
     }
 }
 
+/* While the driver's image is there to say it. */
+static void report_leak(const struct leak *leak, bool loaded)
+{
+    char text[5], place[128];
+    if (!leak->caller || !loaded || nt_frame_name(leak->caller, place, sizeof(place)) <= 0)
+        place[0] = 0;
+    nt_violation_in(leak_rule(leak->tag), "DriverUnload", "tag '%s': %zu blocks, %zu bytes%s%s",
+                    tag_text(leak->tag, text), leak->blocks, leak->bytes, place[0] ? ", one allocated by " : "", place);
+}
+
 void nt_pool_leaks(struct nt_pool *pool, const char *owner)
 {
     struct leak leaks[NT_POOL_LEAK_REPORTS] = {0};
-    char text[5];
     pthread_mutex_lock(&pool->lock);
     for (size_t i = 0; i < pool->bucket_count; i++)
         for (struct nt_pool_block *block = pool->buckets[i]; block; block = block->next) {
@@ -177,8 +194,7 @@ void nt_pool_leaks(struct nt_pool *pool, const char *owner)
         }
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < NT_POOL_LEAK_REPORTS && leaks[i].blocks; i++)
-        nt_violation_in(leak_rule(leaks[i].tag), "DriverUnload", "tag '%s': %zu blocks, %zu bytes",
-                        tag_text(leaks[i].tag, text), leaks[i].blocks, leaks[i].bytes);
+        report_leak(&leaks[i], owner != NULL);
 }
 
 size_t nt_pool_destroy(struct nt_pool *pool)
@@ -230,27 +246,34 @@ static bool is_paged(POOL_TYPE type)
     return type & PagedPool;
 }
 
-static void *allocate(bool paged, SIZE_T size, ULONG tag, bool zero, const char *routine)
+static void *allocate(bool paged, SIZE_T size, ULONG tag, bool zero, const char *routine, void *caller)
 {
     if (!nt_irql_at_most(paged ? APC_LEVEL : DISPATCH_LEVEL, routine) || !nt_partition_current || nt_fault(routine))
         return NULL;
-    return nt_pool_allocate(nt_partition_current, size, tag, zero);
+    return take(nt_partition_current, size, tag, zero, caller);
 }
+
+PVOID nt_pool_for_driver(SIZE_T size, ULONG tag, PVOID caller)
+{
+    return allocate(false, size, tag, false, "ExAllocatePoolWithTag", caller);
+}
+
+#define CALLER __builtin_return_address(0)
 
 NT_EXPORT PVOID ExAllocatePoolWithTag(POOL_TYPE type, SIZE_T size, ULONG tag)
 {
-    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolWithTag");
+    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolWithTag", CALLER);
 }
 
 NT_EXPORT PVOID ExAllocatePool(POOL_TYPE type, SIZE_T size)
 {
-    return allocate(is_paged(type), size, NT_POOL_DEFAULT_TAG, false, "ExAllocatePool");
+    return allocate(is_paged(type), size, NT_POOL_DEFAULT_TAG, false, "ExAllocatePool", CALLER);
 }
 
 NT_EXPORT PVOID ExAllocatePoolWithTagPriority(POOL_TYPE type, SIZE_T size, ULONG tag, EX_POOL_PRIORITY priority)
 {
     (void)priority;
-    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolWithTagPriority");
+    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolWithTagPriority", CALLER);
 }
 
 NT_EXPORT PVOID ExAllocatePool2(POOL_FLAGS flags, SIZE_T size, ULONG tag)
@@ -261,17 +284,17 @@ NT_EXPORT PVOID ExAllocatePool2(POOL_FLAGS flags, SIZE_T size, ULONG tag)
         nt_violation(NT_RULE(POOL_BAD_PARAMETER), "ExAllocatePool2: flags %llx, tag %08x", flags, tag);
         return NULL;
     }
-    return allocate(kind == POOL_FLAG_PAGED, size, tag, !(flags & POOL_FLAG_UNINITIALIZED), "ExAllocatePool2");
+    return allocate(kind == POOL_FLAG_PAGED, size, tag, !(flags & POOL_FLAG_UNINITIALIZED), "ExAllocatePool2", CALLER);
 }
 
 NT_EXPORT PVOID ExAllocatePoolZero(POOL_TYPE type, SIZE_T size, ULONG tag)
 {
-    return allocate(is_paged(type), size, tag, true, "ExAllocatePoolZero");
+    return allocate(is_paged(type), size, tag, true, "ExAllocatePoolZero", CALLER);
 }
 
 NT_EXPORT PVOID ExAllocatePoolUninitialized(POOL_TYPE type, SIZE_T size, ULONG tag)
 {
-    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolUninitialized");
+    return allocate(is_paged(type), size, tag, false, "ExAllocatePoolUninitialized", CALLER);
 }
 
 NT_EXPORT VOID ExFreePoolWithTag(PVOID address, ULONG tag)
@@ -321,5 +344,6 @@ NT_EXPORT VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST list, PVOID en
     if (list->Free)
         list->Free(entry);
     else
-        nt_violation(NT_RULE(LOOKASIDE_NOT_INITIALIZED), "a block is freed to a lookaside list that is not initialised");
+        nt_violation(NT_RULE(LOOKASIDE_NOT_INITIALIZED),
+                     "a block is freed to a lookaside list that is not initialised");
 }
