@@ -165,8 +165,9 @@ VFP_VMM_ASSERT(sizeof(struct vfp_vmm_region) == 48, "MAP, UNMAP");
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* Who is meant: the frame is dropped and nothing else happens; the channel ends (RESCIND follows); or the connection
- * does (it is closed after the ERROR). name, number, what ends, what is wrong. */
+/* The rules: name, number, what ends when it is broken, what it says. FRAME: the frame is dropped and nothing else
+ * happens. CHANNEL: the frame is dropped and RESCIND follows. CONNECTION: it is closed after the ERROR (NOT_READING:
+ * without one, it would not be read). */
 #define VFP_VMM_RULES(X)                                                                                               \
     X(FRAME_LENGTH, 1, CONNECTION, "a frame is 16 to 39,688 bytes long")                                               \
     X(FRAME_TYPE, 2, FRAME, "its type is one a VMM sends")                                                             \
