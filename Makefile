@@ -16,7 +16,10 @@ BUILD := build$(if $(filter-out gcc cc,$(compiler)),-$(compiler))$(if $(SANITIZE
 setup := $(if $(SANITIZE),-Db_sanitize=$(SANITIZE))
 sections := $(if $(findstring clang,$(compiler)),clang)
 
-export CC DESTDIR
+# Only these suites are built and run: make test SUITES="pci vstack"
+SUITES ?=
+
+export CC DESTDIR SUITES
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
@@ -26,7 +29,7 @@ ENGINE ?= libfuzzer
 KILLS ?= 10000
 SEED ?= 1
 
-.PHONY: all run test sanitize tsan prove coverage killed fuzz faults bench performance install clean help
+.PHONY: all run test sanitize tsan lint prove coverage killed fuzz faults bench performance install clean help
 .NOTPARALLEL:
 
 all:
@@ -39,7 +42,7 @@ run: all
 test:
 	@tools/install-packages.sh $(sections)
 	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
-	@tools/run-tests.py $(BUILD) --timeout-multiplier $(if $(SANITIZE),10,3) $(TESTS)
+	@tools/run-tests.py $(BUILD) --timeout-multiplier $(if $(SANITIZE),10,3) $(addprefix --suite ,$(SUITES)) $(TESTS)
 
 sanitize:
 	@$(MAKE) --no-print-directory test SANITIZE=address,undefined
@@ -52,6 +55,12 @@ tsan:
 prove:
 	@tools/install-packages.sh prove
 	@tools/prove.py $(PROOFS)
+
+# clang-tidy with the checks of .clang-tidy; the compile commands are those of the clang build.
+lint:
+	@tools/install-packages.sh clang lint
+	@CC=clang tools/build.sh build-clang-address -Db_sanitize=address,undefined
+	@tools/lint.py build-clang-address
 
 # Which lines and branches the tests reach: docs/testing.md.
 coverage:
@@ -106,6 +115,7 @@ help:
 	@echo 'make test       every test; the last line counts them              TESTS="--suite pci"'
 	@echo 'make sanitize   the same two under AddressSanitizer and UBSan'
 	@echo 'make tsan       the tests under ThreadSanitizer'
+	@echo 'make lint       clang-tidy, with the checks of .clang-tidy'
 	@echo 'make prove      what is proved of the sources (docs/proofs.md)     PROOFS="ring law"'
 	@echo 'make coverage   lines and branches of src/ that the tests reach'
 	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'

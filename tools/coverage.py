@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the tests reach of src/: coverage.py BUILD_DIRECTORY [--write]
+
+Prints lines and branches of each room and of all. Every file below the aims must have a row with a reason in the table of
+docs/testing.md, and a file that is not below them must have none; --write puts the table there, keeping the reasons.
+The exit status is 0 when all of src/ is at the aims and the table is right.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PAGE = os.path.join(ROOT, 'docs', 'testing.md')
+LINES, BRANCHES = 90.0, 80.0
+BEGIN, END = '<!-- begin: make coverage -->\n', '<!-- end: make coverage -->'
+HEAD = '| file | lines | branches | what is not reached, and why |\n|---|---|---|---|\n'
+WORDLESS = '(to be explained)'
+
+
+def measure(build):
+    """[(file, lines covered, lines, branches covered, branches)]"""
+    with tempfile.NamedTemporaryFile(suffix='.json') as file:
+        subprocess.run(['gcovr', '-r', ROOT, '--filter', os.path.join(ROOT, 'src') + '/', '--exclude-unreachable-branches',
+                        '--gcov-ignore-parse-errors', '--json-summary', '-o', file.name, build],
+                       cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+        files = json.load(file)['files']
+    return [(entry['filename'], entry['line_covered'], entry['line_total'], entry['branch_covered'],
+             entry['branch_total']) for entry in files]
+
+
+def percent(covered, total):
+    return 100.0 * covered / total if total else 100.0
+
+
+def rates(rows):
+    sums = [sum(row[column] for row in rows) for column in range(1, 5)]
+    return percent(*sums[:2]), percent(*sums[2:])
+
+
+def below(lines, branches):
+    return lines < LINES or branches < BRANCHES
+
+
+def reasons(page):
+    table = page[page.index(BEGIN):page.index(END)]
+    return dict(re.findall(r'^\| `([^`]+)` \|[^|]*\|[^|]*\| (.+) \|$', table, re.M))
+
+
+def table_of(low, known):
+    rows = ''.join(f'| `{row[0]}` | {rates([row])[0]:.0f} % | {rates([row])[1]:.0f} % | {known.get(row[0], WORDLESS)} |\n'
+                   for row in low)
+    return BEGIN + HEAD + rows
+
+
+def complaints(low, known):
+    names = {row[0] for row in low}
+    yield from (f'{name} is below the aims and not explained' for name in sorted(names)
+                if known.get(name, WORDLESS) == WORDLESS)
+    yield from (f'{name} is explained and no longer below the aims' for name in sorted(set(known) - names))
+
+
+def main(build, *options):
+    rows = measure(build)
+    rooms = sorted({'/'.join(row[0].split('/')[:2]) for row in rows})
+    for room in rooms:
+        lines, branches = rates([row for row in rows if row[0].startswith(room + '/')])
+        print(f'  {room:<14} {lines:5.1f} % of lines, {branches:5.1f} % of branches')
+    lines, branches = rates(rows)
+    print(f'  {"src":<14} {lines:5.1f} % of lines, {branches:5.1f} % of branches; aims {LINES:.0f} and {BRANCHES:.0f}')
+    low = [row for row in rows if below(*rates([row]))]
+    with open(PAGE, encoding='utf-8') as file:
+        page = file.read()
+    known = reasons(page)
+    if '--write' in options:
+        page = page[:page.index(BEGIN)] + table_of(low, known) + page[page.index(END):]
+        with open(PAGE, 'w', encoding='utf-8') as file:
+            file.write(page)
+        known = reasons(page)
+    wrong = list(complaints(low, known))
+    print(*(f'docs/testing.md: {what}' for what in wrong), sep='\n')
+    return 1 if wrong or below(lines, branches) else 0
+
+
+sys.exit(main(*sys.argv[1:]))
