@@ -23,7 +23,7 @@ def sources(build):
 def lint(build, path):
     done = subprocess.run(['clang-tidy', '--quiet', '-p', build, path], capture_output=True, text=True, check=False)
     if done.returncode:
-        print(f'{os.path.relpath(path, ROOT)}:\n{done.stdout}{done.stderr}', flush=True)
+        print(f'{os.path.relpath(path, ROOT)}:\n{done.stdout or done.stderr}', flush=True)
     return done.returncode == 0
 
 
