@@ -71,7 +71,7 @@ def record(bench, row):
             sides[process][room_of(path), re.sub(r'\..*', '', function)] += 1
     result = next(found for found in json.loads(run.stdout)['rows'] if found['row'] == row)
     others = result['taken_by_others']
-    return result['median'], [f'*Too noisy to compare: others had {others:.0%} of the processors.*', ''] \
+    return result['median'], [f'*Too noisy to compare: others had {others * 100:.0f} % of the processors.*', ''] \
         if others > OTHERS_MOST else [], sides
 
 
