@@ -21,8 +21,11 @@ fi
 
 # Dry first: the line is printed when there is something to do. A changed meson.build counts.
 targets="${TARGETS:-all}${WITH_TESTS:+ meson-test-prereq}"
-# shellcheck disable=SC2086 # one word a suite
-[ -z "${SUITES:-}" ] || targets=$(tools/test-targets.py "$build" $SUITES)
+if [ -n "${SUITES:-}" ]; then
+    ninja -C "$build" build.ninja >/dev/null # the tests as they are now
+    # shellcheck disable=SC2086 # one word a suite
+    targets=$(tools/test-targets.py "$build" $SUITES)
+fi
 # shellcheck disable=SC2086 # one word a target
 if ninja -C "$build" -n $targets 2>/dev/null | grep -q 'no work to do'; then
     exit 0
