@@ -87,7 +87,7 @@ fuzz:
 faults:
 	@tools/install-packages.sh $(sections)
 	@WITH_TESTS=yes tools/build.sh $(BUILD) $(setup)
-	@VFP_FAULTS=all tools/run-tests.py $(BUILD) --timeout-multiplier 20 --suite faults
+	@VFP_FAULTS=all VFP_SEED=$(SEED) tools/run-tests.py $(BUILD) --timeout-multiplier 20 --suite faults
 
 bench:
 	@tools/install-packages.sh $(sections) bench
@@ -120,7 +120,7 @@ help:
 	@echo 'make coverage   lines and branches of src/ that the tests reach'
 	@echo 'make killed     10,000 guests killed at random points leave nothing   KILLS=1000 SEED=7'
 	@echo 'make fuzz       every fuzzer for T seconds, and a table              T=600 ENGINE=afl ARGS=--record'
-	@echo 'make faults     every call below that can fail fails once; kills, lost wake-ups'
+	@echo 'make faults     every call below that can fail fails once; kills, lost wake-ups   SEED=7'
 	@echo 'make bench      what requests cost, each beside its floor and aim    ARGS=--json'
 	@echo 'make performance  all of it again, into docs/performance.md        PARTS="bench where"'
 	@echo 'make install    PREFIX=/usr/local DESTDIR='

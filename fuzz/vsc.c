@@ -183,21 +183,23 @@ static bool lie(struct script *host, const struct script_packet *packet)
     }
 }
 
+/* A ring that it broke itself gives it nothing to do, however full it looks. */
 static bool host_round(void)
 {
     if (!script.host || script.gone)
         return false;
     struct pollfd wait[2] = {{.fd = vmbus_host_socket(script.host), .events = POLLIN},
                              {.fd = vmbus_host_kick_fd(script.host), .events = POLLIN}};
-    struct vmbus_ring *in = vmbus_host_in(script.host);
-    bool busy = poll(wait, 2, 0) > 0 || (in && vmbus_ring_has_data(in)) || vpci_window_pending(&script.window);
+    bool busy = poll(wait, 2, 0) > 0 || vpci_window_pending(&script.window);
     if (wait[0].revents)
         serve_control(&script);
     vmbus_host_kick_clear(script.host);
     atomic_store(&script.window.page->host_waiting, 1);
     serve_window(&script);
+    const struct vmbus_ring *in = vmbus_host_in(script.host);
+    uint32_t before = in ? in->index : 0;
     serve_ring(&script);
-    return busy;
+    return busy || (in && in->index != before);
 }
 
 static bool round_of_all(void)

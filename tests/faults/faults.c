@@ -4,7 +4,8 @@
  * by kill -9, wake-ups that are late, doubled or lost, and a PF driver that keeps its requests for ever. Over the whole
  * way (way.h), each in processes of its own. Prints TAP.
  *
- *     faults                     a fixed slice of each; with VFP_FAULTS=all in the environment everything
+ *     faults                     a fixed slice of each; with VFP_FAULTS=all in the environment everything; VFP_SEED
+ *                                chooses where processes are killed
  *     faults all                 everything (`make faults`)
  *     faults list                the sites: role.phase.hash, routine, who called
  *     faults fail SITE           that site fails, once
@@ -130,7 +131,9 @@ static void fail_routine(const char *routine)
 /* Points that a seed chooses, among all calls of the victim and of the host while they serve it. */
 static void kill_at_random(const struct site *known, unsigned count, unsigned times)
 {
-    uint64_t seed = 1;
+    const char *chosen = getenv("VFP_SEED");
+    uint64_t seed = chosen ? strtoull(chosen, NULL, 10) : 1;
+    printf("# seed of the kills: %llu\n", (unsigned long long)seed);
     for (unsigned done = 0, tried = 0; done < times && tried < 3 * times;) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         const struct site *site = &known[(seed >> 33) % count];

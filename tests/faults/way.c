@@ -191,12 +191,17 @@ static void other_life(struct talk *talk)
     struct vfp_guest *guest = vfp_guest_create(&(struct vfp_guest_options){.name = "other", .number = 2});
     bool up = guest && bring_up(guest, talk->other[1]) && use_vf(guest);
     say(talk->other_line[1], up ? 'k' : 'f');
-    while (hear(talk->other_line[1]) == 'c') {
+    char told;
+    while ((told = hear(talk->other_line[1])) == 'c') {
         vfp_guest_stop(guest);
         int result = vfp_guest_start(guest, getenv("REFNIC_VF"));
         HOLDS(result == 0, "its next request fails: %s", vfp_guest_error(guest));
         HOLDS(use_vf(guest), "its window does not answer");
         say(talk->other_line[1], 'k');
+    }
+    if (up && !told) { /* the host is gone */
+        HOLDS(vfp_guest_wait(guest, RUN_MS / 2) == -EPIPE, "it does not learn of the host's end");
+        HOLDS(vfp_guest_config_read(guest, 0, 0, 4) == UINT32_MAX, "a window answers that is no more");
     }
     vfp_guest_destroy(guest);
 }
