@@ -59,7 +59,7 @@ prove:
 # clang-tidy with the checks of .clang-tidy; the compile commands are those of the clang build.
 lint:
 	@tools/install-packages.sh clang lint
-	@CC=clang tools/build.sh build-clang-address -Db_sanitize=address,undefined
+	@CC=clang TARGETS=build.ninja WITH_TESTS= tools/build.sh build-clang-address -Db_sanitize=address,undefined
 	@tools/lint.py build-clang-address
 
 # Which lines and branches the tests reach: docs/testing.md.

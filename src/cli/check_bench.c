@@ -154,7 +154,7 @@ static void free_all(struct check_bench *bench)
     uint8_t buffer[CHECK_BUFFER];
     for (uint32_t vport = 1; vport <= bench->num_vfs + 1; vport++)
         check_send_plain(bench, DELETE_VPORT, (struct check_field[]){{8, 4, FROM_VALUE, vport}, {0}}, buffer);
-    for (uint16_t vf = 0; vf < bench->num_vfs; vf++)
+    for (unsigned vf = 0; vf < bench->num_vfs; vf++)
         if (!check_send_plain(bench, VF_PARAMETERS, (struct check_field[]){{ALLOCATED_VF, 2, FROM_VALUE, vf}, {0}},
                               buffer))
             give_back(bench, vf);

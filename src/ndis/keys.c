@@ -93,7 +93,7 @@ static bool to_text(const NDIS_CONFIGURATION_PARAMETER *value, char *text, size_
     case NdisParameterString:
         if (string->Length / sizeof(WCHAR) >= size)
             return false;
-        for (USHORT i = 0; i < string->Length / sizeof(WCHAR); i++)
+        for (size_t i = 0; i < string->Length / sizeof(WCHAR); i++)
             if (string->Buffer[i] >= 128)
                 return false;
             else
