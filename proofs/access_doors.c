@@ -8,6 +8,7 @@
 #include "sound_map.h"
 
 #include "pci/access.c"
+#include "pci/ready.c"
 
 #define VFS    4u
 #define STRIDE (sizeof(struct pci_vf) + PCI_CONFIG_SIZE)

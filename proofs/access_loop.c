@@ -66,3 +66,4 @@ uint32_t pci_access_read(struct pci_device *device, int function, uint32_t offse
 #define pci_load prove_load /* access_doors.c has the real one */
 
 #include "pci/access.c"
+#include "pci/ready.c"

@@ -7,7 +7,8 @@
  * that writers of other bytes of the dword lose nothing; otherwise it compares and swaps. Calls of several pieces, and
  * FLR, exclude each other by the VF's stripe. All writes of the PF that are more than a plain store hold device->lock.
  *
- * Under strict timing a call of one piece is no exception: the check whether the VF is ready and the store are one.
+ * Under strict timing a call of one piece is no exception: the check whether the VF is ready (ready.c) and the store
+ * are one.
  *
  * Racing with disable: memory stays mapped, so a late store hits memory of a VF that is gone. It is wiped when VFs are
  * next enabled.
@@ -15,7 +16,6 @@
 #include <string.h>
 
 #include "pci/internal.h"
-#include "trace/trace.h"
 
 struct target {
     const struct pci_device *device;
@@ -161,67 +161,6 @@ static void read_pieces(const struct pci_map *map, const uint32_t *slots, uint32
     }
 }
 
-/* ---- who answers ----------------------------------------------------------------------------------------------- */
-
-/* How much too early an access to the function is now; 0: it is ready. */
-static uint64_t early_ns(const struct pci_device *device, int function)
-{
-    uint64_t now = pci_now(device), ready;
-    if (function == PCI_FUNCTION_PF) {
-        ready = atomic_load_explicit(&device->pf_ready_ns, memory_order_acquire);
-    } else {
-        uint64_t created = atomic_load_explicit(&device->vfs_ready_ns, memory_order_acquire);
-        ready = atomic_load_explicit(&pci_vf_at(device, function)->ready_ns, memory_order_acquire);
-        ready = created > ready ? created : ready;
-    }
-    return now < ready ? ready - now : 0;
-}
-
-/* An access before the specification's 100 ms have passed is counted, and under strict timing not answered. */
-static bool is_ready(struct pci_device *device, int function)
-{
-    uint64_t early = early_ns(device, function);
-    if (!early)
-        return true;
-    atomic_fetch_add_explicit(&device->early, 1, memory_order_relaxed);
-    if (function == PCI_FUNCTION_PF)
-        TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "PF accessed %llu ns too early", (unsigned long long)early);
-    else
-        TRACE_REFUSE("pci", "READY_TIME pci.md 4.3", "VF %d accessed %llu ns too early", function,
-                     (unsigned long long)early);
-    return !device->options.strict_timing;
-}
-
-bool pci_pf_in_reset(const struct pci_device *device)
-{
-    return device->timed && device->options.strict_timing && early_ns(device, PCI_FUNCTION_PF);
-}
-
-static bool pf_answers(struct pci_device *device)
-{
-    if (atomic_load_explicit(&device->gone, memory_order_acquire))
-        return false;
-    return !device->timed || is_ready(device, PCI_FUNCTION_PF);
-}
-
-static bool vf_answers(struct pci_device *device, int function)
-{
-    uint32_t reachable = atomic_load_explicit(&device->reachable, memory_order_acquire);
-    if (__builtin_expect((uint32_t)function >= reachable, 0))
-        return false;
-    return !device->timed || is_ready(device, function);
-}
-
-/* Asked again with the lock held: while we waited the function may have vanished, or a reset may have begun. */
-static bool still_answers(const struct pci_device *device, int function)
-{
-    if (function == PCI_FUNCTION_PF)
-        return !atomic_load_explicit(&device->gone, memory_order_acquire) && !pci_pf_in_reset(device);
-    if ((uint32_t)function >= atomic_load_explicit(&device->reachable, memory_order_acquire))
-        return false;
-    return !device->timed || !device->options.strict_timing || !early_ns(device, function);
-}
-
 /* One piece, and nothing that asks for more. Under strict timing a call that met the start of a reset must be wiped or
  * refused as a whole (pci.md 5.12 rule 7), so that even one piece takes the stripe. */
 static bool needs_no_lock(const struct pci_device *device, uint32_t offset, uint32_t length)
@@ -271,7 +210,7 @@ static uint32_t write_vf_pieces(struct pci_device *device, int function, uint32_
     struct target target = vf_target(device, function);
     struct pci_lock *stripe = pci_stripe_of(device, function);
     pci_lock(stripe);
-    bool there = still_answers(device, function);
+    bool there = pci_still_answers(device, function);
     if (there) {
         write_pieces(&target, offset, bytes, length, &changes);
         pci_effects_vf(device, function, &changes, true);
@@ -292,7 +231,7 @@ void pci_pf_write_locked(struct pci_device *device, uint32_t offset, const void 
 
 static uint32_t write_pf(struct pci_device *device, uint32_t offset, const uint8_t *bytes, uint32_t length)
 {
-    if (!pf_answers(device))
+    if (!pci_pf_answers(device))
         return 0;
     struct pci_changes changes;
     changes.count = changes.refused = 0;
@@ -303,7 +242,7 @@ static uint32_t write_pf(struct pci_device *device, uint32_t offset, const uint8
         return length;
     }
     pci_lock(&device->lock);
-    bool there = still_answers(device, PCI_FUNCTION_PF);
+    bool there = pci_still_answers(device, PCI_FUNCTION_PF);
     if (there)
         pci_pf_write_locked(device, offset, bytes, length, &changes);
     pci_unlock(&device->lock);
@@ -319,7 +258,7 @@ static __attribute__((noinline)) uint32_t write_any(struct pci_device *device, i
         return 0;
     if (function == PCI_FUNCTION_PF)
         return write_pf(device, offset, bytes, length);
-    if (!vf_answers(device, function))
+    if (!pci_vf_answers(device, function))
         return 0;
     if (!needs_no_lock(device, offset, length))
         return write_vf_pieces(device, function, offset, bytes, length);
@@ -358,7 +297,7 @@ static uint32_t read_locked(struct pci_device *device, int function, uint32_t of
     struct pci_lock *lock = pf ? &device->lock : pci_stripe_of(device, function);
     const uint32_t *slots = pf ? device->pf_slots : pci_vf_at(device, function)->slots;
     pci_lock(lock);
-    bool there = still_answers(device, function);
+    bool there = pci_still_answers(device, function);
     if (there)
         read_pieces(pci_map_of(device, function), slots, offset, bytes, length);
     pci_unlock(lock);
@@ -371,7 +310,7 @@ static __attribute__((noinline)) uint32_t read_any(struct pci_device *device, in
     if (!pci_in_range(offset, length))
         return 0;
     bool pf = function == PCI_FUNCTION_PF;
-    bool answers = pf ? pf_answers(device) : vf_answers(device, function);
+    bool answers = pf ? pci_pf_answers(device) : pci_vf_answers(device, function);
     if (!answers) {
         if (atomic_load_explicit(&device->gone, memory_order_acquire))
             memset(bytes, 0xff, length);

@@ -9,6 +9,7 @@
  * profile.c   both maps, checked; shared by devices
  * door.c      pci_config_read and pci_config_write, traced or not
  * access.c    what they do: the law (bits.h), then the rules of state, then the store, then the effects
+ * ready.c     which function answers, and from when on
  * effects.c sriov.c   what a store sets off; what state lets be stored
  * device.c routing.c describe.c names.c dump.c show.c synth.c state.c page.c   the rest of pci.h
  *
@@ -238,8 +239,6 @@ static inline bool pci_in_range(uint32_t offset, uint32_t length)
 uint32_t pci_access_read(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length);
 uint32_t pci_access_write(struct pci_device *device, int function, uint32_t offset, const uint8_t *bytes,
                           uint32_t length);
-/* Strict timing, and the PF's FLR is not over: nothing of it answers. */
-bool pci_pf_in_reset(const struct pci_device *device);
 /* A look that is no access: neither counted nor refused as early. False: no such function. The range is valid or empty.
  */
 bool pci_access_peek(struct pci_device *device, int function, uint32_t offset, uint8_t *bytes, uint32_t length);
@@ -249,6 +248,17 @@ uint16_t pci_pf_word(const struct pci_device *device, uint32_t offset);
  */
 void pci_pf_write_locked(struct pci_device *device, uint32_t offset, const void *buffer, uint32_t length,
                          struct pci_changes *changes);
+
+/* ---- ready.c -------------------------------------------------------------------------------------------------- */
+
+/* Whether an access that begins now is answered. One that is too early is counted and told, whatever comes of it. */
+bool pci_pf_answers(struct pci_device *device);
+bool pci_vf_answers(struct pci_device *device, int function);
+/* Asked again with the function's lock held: while we waited it may have vanished, or a reset may have begun. Counts
+ * nothing. */
+bool pci_still_answers(const struct pci_device *device, int function);
+/* Strict timing, and the PF's FLR is not over: nothing of it answers. */
+bool pci_pf_in_reset(const struct pci_device *device);
 
 /* ---- effects.c, sriov.c --------------------------------------------------------------------------------------- */
 
