@@ -178,7 +178,7 @@ int bench_main(int argc, char **argv)
                "Exit status: 0; 1 something could not be measured; 2 it could not run.",
     };
     struct bench_arguments arguments = {0};
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     char *card = find_profile("intel-82576.lspci"), *pf = find_driver("refnic_pf.so"),
          *vf = find_driver("refnic_vf.so");

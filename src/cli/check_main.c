@@ -25,6 +25,12 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static error_t refuse(const char *what, const char *text, const char *why)
+{
+    complain("%s %s: %s", what, text, why);
+    return EINVAL;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct check_arguments *arguments = state->input;
@@ -37,22 +43,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->vf = text;
         return 0;
     case 'r':
-        if (!vfp_rule_find(text))
-            argp_error(state, "--rule %s: there is no such rule", text);
         arguments->rule = text;
-        return 0;
+        return vfp_rule_find(text) ? 0 : refuse("--rule", text, "there is no such rule");
     case 'c':
         arguments->one = text;
         return 0;
     case 'R':
-        if (!check_report_known(text))
-            argp_error(state, "--report %s: one of text, json, junit", text);
         arguments->report = text;
-        return 0;
+        return check_report_known(text) ? 0 : refuse("--report", text, "one of text, json, junit");
     case 't':
-        if (!parse_number(text, &arguments->timeout) || !arguments->timeout)
-            argp_error(state, "--timeout %s: a number from 1 to 65535 is needed", text);
-        return 0;
+        return parse_count("--timeout", text, 1, &arguments->timeout);
     case KEY_CHILD:
         arguments->child = atoi(text);
         return 0;
@@ -61,12 +61,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->pf)
-            return ARGP_ERR_UNKNOWN;
+            return refuse("check", text, "one PF driver image at a time");
         arguments->pf = text;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a PF driver image is needed");
-        return 0;
+        complain("check: which PF driver image?");
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -140,7 +140,7 @@ int check_main(int argc, char **argv)
                "Exit status: 0 no rule violated, 1 one or more violated, 2 could not run.",
     };
     argp_err_exit_status = EXIT_CANNOT;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     char *profile = arguments.own_profile ? NULL : find_profile("intel-82576.lspci");
     if (profile)

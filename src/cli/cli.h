@@ -31,8 +31,14 @@ int setpci_main(int argc, char **argv);
 /* One line on standard error: "vfplane: ...". */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* argp_parse() for a subcommand: what is wrong with its arguments is one line on standard error, without argp's hints
+ * behind it. Its parser says so by complain() and EINVAL, not by argp_error(). 0, or an errno that has been told. */
+struct argp;
+int parse_arguments(const struct argp *argp, int argc, char **argv, void *input);
 /* A decimal number from 0 to 65535 and nothing else. */
 bool parse_number(const char *text, unsigned *value);
+/* The same from `least` on, for an option. 0, or EINVAL with a complaint that names it, and *value as it was. */
+int parse_count(const char *option, const char *text, unsigned least, unsigned *value);
 /* The exit status of a command that has written standard output with `result` (0 or a negative errno); what is still
  * buffered goes out first. A complaint unless it is EXIT_OK. */
 int close_output(int result);
@@ -54,7 +60,8 @@ char *find_profile(const char *name);
 char *find_driver(const char *name);
 char *find_self(void);
 
-/* "text", "json", "chrome" or "none" -> a trace on that stream (one that only counts for none); NULL and a complaint. */
+/* "text", "json", "chrome" or "none" -> a trace on that stream (one that only counts for none); NULL and a complaint.
+ */
 struct vfp_trace *open_trace(const char *kind, FILE *stream);
 
 /* Runs `lspci -v -F` on what `dump` printed to a stream and writes its output. 0 or -1 with a complaint. */
@@ -98,8 +105,8 @@ int capture_load(const char *path, struct capture *capture);
 void capture_free(struct capture *capture);
 
 struct vfp_guest;
-/* Plays a capture on function 0, then prints each access with what came back and the closing count on `out`. Returns how
- * many answers broke a rule that holds for every VF, or for the VF of the capture if it is that one. */
+/* Plays a capture on function 0, then prints each access with what came back and the closing count on `out`. Returns
+ * how many answers broke a rule that holds for every VF, or for the VF of the capture if it is that one. */
 unsigned replay_accesses(struct vfp_guest *guest, struct capture *capture, FILE *out);
 
 #endif

@@ -36,11 +36,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->profile = text;
         return 0;
     case 'n':
-        arguments->has_vfs = parse_number(text, &arguments->vfs);
-        if (arguments->has_vfs)
-            return 0;
-        complain("--vfs %s: a number from 0 to 65535 is needed", text);
-        return EINVAL;
+        arguments->has_vfs = true;
+        return parse_count("--vfs", text, 0, &arguments->vfs);
     case 'r':
         arguments->guest = false;
         return 0;
@@ -128,7 +125,7 @@ int dump_main(int argc, char **argv)
                "Exit status: 0, or 2 with one line on standard error.",
     };
     struct dump_arguments arguments = {0};
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     char *path = arguments.profile ? strdup(arguments.profile) : find_profile("intel-82576.lspci");
     int result = path ? dump_profile(&arguments, path) : EXIT_CANNOT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the subcommands share: numbers, standard output, finding what comes with vfplane, opening a trace, and handing
+ * What the subcommands share: standard output, finding what comes with vfplane, opening a trace, and handing
  * configuration space to the real lspci.
  */
 #include "cli/cli.h"
@@ -16,16 +16,6 @@
 #include <unistd.h>
 
 #include "cli/version.h"
-
-bool parse_number(const char *text, unsigned *value)
-{
-    char *end;
-    unsigned long parsed = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || parsed > UINT16_MAX)
-        return false;
-    *value = (unsigned)parsed;
-    return true;
-}
 
 int close_output(int result)
 {

@@ -57,9 +57,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (arguments->socket < 0 || !arguments->number || arguments->number > UINT16_MAX ||
-            (!arguments->driver == !arguments->replay))
-            argp_error(state, "--socket, --number 1..65535 and one of --vf and --replay are needed");
+            (!arguments->driver == !arguments->replay)) {
+            complain("guest: --socket, --number 1..65535 and one of --vf and --replay are needed");
+            return EINVAL;
+        }
         return 0;
+    case ARGP_KEY_ARG:
+        complain("guest %s: options only", text);
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -110,7 +115,7 @@ int guest_main(int argc, char **argv)
 {
     struct guest_arguments arguments = {.socket = -1, .trace = -1, .report = STDERR_FILENO};
     const struct argp argp = {.options = options, .parser = parse, .doc = "One guest process of a run."};
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     signal(SIGPIPE, SIG_IGN); /* a host that went away is an error of write(), not our end */
     char name[24];

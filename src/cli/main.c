@@ -71,7 +71,8 @@ int main(int argc, char **argv)
         return EXIT_OK;
     }
     if (*name)
-        complain("%s: no such command", name);
-    usage(stderr);
+        complain("%s: no such command, `vfplane --help` lists them", name);
+    else
+        usage(stderr);
     return EXIT_CANNOT;
 }

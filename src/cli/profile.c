@@ -42,7 +42,7 @@ static int show_main(int argc, char **argv)
     const char *file = NULL;
     struct vfp_profile *profile;
     char error[512];
-    if (argp_parse(&argp, argc, argv, 0, NULL, &file))
+    if (parse_arguments(&argp, argc, argv, &file))
         return EXIT_CANNOT;
     if (vfp_profile_open(file, &profile, error, sizeof(error))) {
         complain("%s", error);
@@ -63,13 +63,12 @@ static const struct argp_option synth_options[] = {
 static error_t parse_synth(int key, char *text, struct argp_state *state)
 {
     unsigned *vfs = state->input;
-    if (key == 'n' && parse_number(text, vfs) && *vfs > 0)
-        return 0;
     if (key == 'n')
-        complain("--vfs %s: a number from 1 to 65535 is needed", text);
-    if (key == ARGP_KEY_ARG)
-        complain("profile synth %s: options only", text);
-    return key == 'n' || key == ARGP_KEY_ARG ? EINVAL : ARGP_ERR_UNKNOWN;
+        return parse_count("--vfs", text, 1, vfs);
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    complain("profile synth %s: options only", text);
+    return EINVAL;
 }
 
 static int synth_main(int argc, char **argv)
@@ -80,22 +79,31 @@ static int synth_main(int argc, char **argv)
         .doc = "Writes the profile of a card that nobody built: a PF at 00:00.0, its VFs on the routing IDs behind it.",
     };
     unsigned vfs = UINT16_MAX;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &vfs))
+    if (parse_arguments(&argp, argc, argv, &vfs))
         return EXIT_CANNOT;
     return close_output(vfp_profile_synth((uint16_t)vfs, stdout));
+}
+
+/* As for the command itself: "vfplane profile WHAT" is what it speaks of itself as. */
+static int run(int (*command)(int argc, char **argv), int argc, char **argv)
+{
+    char full[32];
+    snprintf(full, sizeof(full), "%s %s", argv[0], argv[1]);
+    argv[1] = full;
+    return command(argc - 1, argv + 1);
 }
 
 int profile_main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
     if (strcmp(what, "show") == 0)
-        return show_main(argc - 1, argv + 1);
+        return run(show_main, argc, argv);
     if (strcmp(what, "synth") == 0)
-        return synth_main(argc - 1, argv + 1);
+        return run(synth_main, argc, argv);
     if (strcmp(what, "--help") == 0) {
         puts("Usage: vfplane profile show FILE\n       vfplane profile synth [--vfs N] > FILE");
         return EXIT_OK;
     }
-    complain("profile %s: one of show FILE, synth [--vfs N]", what);
+    complain("profile%s%s: one of show FILE, synth [--vfs N]", *what ? " " : "", what);
     return EXIT_CANNOT;
 }

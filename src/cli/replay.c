@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,13 +37,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->trace = text;
         return 0;
     case ARGP_KEY_ARG:
-        if (arguments->log)
-            argp_error(state, "one log at a time");
+        if (arguments->log) {
+            complain("replay %s: one LOG at a time", text);
+            return EINVAL;
+        }
         arguments->log = text;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which log?");
-        return 0;
+        complain("replay: which LOG?");
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -107,7 +110,7 @@ int replay_main(int argc, char **argv)
         .doc = "Plays the configuration accesses of LOG as a guest and reports what came back.\v"
                "Exit status: 0 every answer is right, 1 some are not, 2 could not run.",
     };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     char *profile = arguments.profile ? strdup(arguments.profile) : find_profile("linux-guest.lspci");
     char *driver = arguments.pf ? strdup(arguments.pf) : find_driver("refnic_pf.so");

@@ -31,17 +31,23 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void set_number(struct argp_state *state, const char *what, const char *text, unsigned *value)
+static error_t add_driver(struct run_arguments *arguments, const char *text)
 {
-    if (!parse_number(text, value))
-        argp_error(state, "%s %s: a number from 0 to 65535 is needed", what, text);
+    if (arguments->vf_count == RUN_DRIVERS_MAX) {
+        complain("--vf %s: at most %d drivers", text, RUN_DRIVERS_MAX);
+        return EINVAL;
+    }
+    arguments->vf[arguments->vf_count++] = text;
+    return 0;
 }
 
-static void add_driver(struct argp_state *state, struct run_arguments *arguments, const char *text)
+static error_t add_keyword(struct run_arguments *arguments, const char *text)
 {
-    if (arguments->vf_count == RUN_DRIVERS_MAX)
-        argp_error(state, "--vf: at most %d drivers", RUN_DRIVERS_MAX);
-    arguments->vf[arguments->vf_count++] = text;
+    int result = keyword_add(&arguments->keywords, text);
+    if (!result)
+        return 0;
+    complain("--keyword %s: %s", text, result == -EINVAL ? "NAME=VALUE is needed" : "out of memory");
+    return EINVAL;
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -67,25 +73,18 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->packets = text;
         return 0;
     case 'n':
-        set_number(state, "--vfs", text, &arguments->vfs);
-        return 0;
+        return parse_count("--vfs", text, 0, &arguments->vfs);
     case 'g':
-        set_number(state, "--guests", text, &arguments->guests);
-        return 0;
+        return parse_count("--guests", text, 0, &arguments->guests);
     case 'k':
-        if (keyword_add(&arguments->keywords, text))
-            argp_error(state, "--keyword %s: NAME=VALUE is needed", text);
-        return 0;
+        return add_keyword(arguments, text);
     case 'K':
-        if (keywords_load(&arguments->keywords, text))
-            exit(EXIT_CANNOT);
-        return 0;
+        return keywords_load(&arguments->keywords, text) ? EINVAL : 0;
     case 'V':
-        add_driver(state, arguments, text);
-        return 0;
+        return add_driver(arguments, text);
     case ARGP_KEY_ARG:
-        argp_error(state, "%s: run takes options only", text);
-        return 0;
+        complain("run %s: options only", text);
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -361,7 +360,7 @@ int run_main(int argc, char **argv)
         .doc = "Runs a PF driver over a card and guests with VF drivers, and shows every request.\v"
                "Exit status: 0 everything did what it should, 1 something did not, 2 could not run.",
     };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments)) {
+    if (parse_arguments(&argp, argc, argv, &arguments)) {
         keywords_free(arguments.keywords);
         return EXIT_CANNOT;
     }

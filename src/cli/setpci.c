@@ -97,11 +97,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         arguments->list = true;
         return 0;
     case 'n':
-        arguments->has_vfs = parse_number(text, &arguments->vfs);
-        if (arguments->has_vfs)
-            return 0;
-        complain("--vfs %s: a number from 0 to 65535 is needed", text);
-        return EINVAL;
+        arguments->has_vfs = true;
+        return parse_count("--vfs", text, 0, &arguments->vfs);
     case ARGP_KEY_ARG:
         return add_operation(arguments, text);
     default:
@@ -259,7 +256,7 @@ int setpci_main(int argc, char **argv)
                "Exit status: 0; 1 when an access failed; 2 when it could not run, with one line on standard error.",
     };
     struct setpci_arguments arguments = {0};
-    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+    if (parse_arguments(&argp, argc, argv, &arguments))
         return EXIT_CANNOT;
     if (arguments.list) {
         register_list(stdout);

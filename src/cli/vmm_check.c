@@ -51,17 +51,17 @@ static error_t parse(int key, char *text, struct argp_state *state)
         check->pf = text;
         return 0;
     case 's':
-        if (!parse_number(text, &check->timeout) || !check->timeout)
-            argp_error(state, "--timeout %s: a number from 1 to 65535 is needed", text);
-        return 0;
+        return parse_count("--timeout", text, 1, &check->timeout);
     case ARGP_KEY_ARG:
-        if (check->path)
-            argp_error(state, "%s: one socket", text);
+        if (check->path) {
+            complain("vmm-check %s: one SOCKET at a time", text);
+            return EINVAL;
+        }
         check->path = text;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "SOCKET is needed: the path the VMM connects to");
-        return 0;
+        complain("vmm-check: which SOCKET, the path the VMM connects to?");
+        return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -277,7 +277,7 @@ int vmm_check_main(int argc, char **argv)
     static struct vmm_check check = {.timeout = 60};
     static const struct argp argp = {options, parse, "SOCKET", "Plays the host end to a VMM and judges it.", 0, 0, 0};
     char *profile = NULL, *pf = NULL;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &check))
+    if (parse_arguments(&argp, argc, argv, &check))
         return EXIT_CANNOT;
     if (!check.profile)
         check.profile = profile = find_profile("intel-82576.lspci");

@@ -79,7 +79,7 @@ def bad_arguments_are_one_line():
         done = subprocess.run([VFPLANE, 'vmm-check', *arguments], capture_output=True, text=True, timeout=60,
                               check=False)
         assert done.returncode == 2, (arguments, done)
-        assert done.stderr, arguments
+        assert done.stderr.startswith('vfplane: ') and len(done.stderr.splitlines()) == 1, (arguments, done.stderr)
 
 
 def breaks(rule):
