@@ -89,8 +89,8 @@ def a_host_program_runs_with_the_static_library(tree):
     tree.run_host('static')
 
 
-def the_installed_command_finds_its_profile_and_drivers(tree):
-    tree.do([os.path.join(tree.prefix, 'bin/vfplane'), 'run', '--trace', 'none'], LD_LIBRARY_PATH=tree.libraries)
+def the_installed_command_finds_its_library_profile_and_drivers(tree):
+    tree.do([os.path.join(tree.prefix, 'bin/vfplane'), 'run', '--trace', 'none'])
 
 
 CASES = [
@@ -98,7 +98,7 @@ CASES = [
     a_driver_is_built_with_vfplane_wdk_alone,
     a_host_program_runs_with_the_shared_library,
     a_host_program_runs_with_the_static_library,
-    the_installed_command_finds_its_profile_and_drivers,
+    the_installed_command_finds_its_library_profile_and_drivers,
 ]
 
 
