@@ -32,9 +32,10 @@ SEED ?= 1
 .PHONY: all run test sanitize tsan lint prove coverage killed fuzz faults bench performance install clean help
 .NOTPARALLEL:
 
+# What is installed and what `run` needs; the tests are built by `test`.
 all:
 	@tools/install-packages.sh $(sections)
-	@tools/build.sh $(BUILD) $(setup)
+	@TARGETS=product tools/build.sh $(BUILD) $(setup)
 
 run: all
 	@$(BUILD)/src/cli/vfplane run $(ARGS)
@@ -102,7 +103,7 @@ performance:
 
 install: all
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@tools/build.sh $(BUILD)
+	@TARGETS=product tools/build.sh $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild --quiet
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 	@echo 'installed in $(DESTDIR)$(PREFIX)'
