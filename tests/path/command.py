@@ -332,13 +332,6 @@ def what_cannot_be_printed_is_a_failure():
 
 
 @case
-def a_command_names_itself_as_it_was_typed():
-    for name in ("run", "check", "replay", "dump", "setpci"):
-        result = vfplane(name, "--nonsense")
-        assert result.returncode == 2 and f"vfplane {name} --help" in result.stderr, result.stderr
-
-
-@case
 def unknown_words_are_refused():
     assert vfplane("nonsense").returncode == 2
     assert vfplane().returncode == 2
