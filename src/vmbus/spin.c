@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #define HALVINGS_MAX 31u
-#define PROBE_LEAST  1024u /* waits in vain between two probes, at most */
+#define PROBE_LEAST  64u /* waits in vain between two probes, at most */
 #define RELAXED      memory_order_relaxed
 
-/* Rarer and rarer, for a side that is on our own processor never becomes quicker. */
+/* Rarer at first, for a side that is on our own processor never becomes quicker; but a guest that shares its processor
+ * with many makes few requests, and both ends must find out that the other spins again. */
 static bool probes(unsigned vain)
 {
     return vain >= VMBUS_SPIN_PROBE && ((vain & (vain - 1)) == 0 || vain % PROBE_LEAST == 0);

@@ -272,7 +272,7 @@ bool vmbus_guest_gone(struct vmbus_guest *guest); /* rescinded or host gone; sti
 
 /* How long to spin this time, learned from the last times: twice as long after a spin that met what it waited for, half
  * as long after one that did not, never longer than `limit`. After VMBUS_SPIN_PROBE waits in vain, after twice as many,
- * and so on up to every 1,024th, one spins to the limit again, for the other side may be quicker now. Zero-initialised
+ * and so on up to every 64th, one spins to the limit again, for the other side may be quicker now. Zero-initialised
  * it starts at the limit. Several threads may share one; what they learn then mixes. */
 #define VMBUS_SPIN_PROBE 16u
 struct vmbus_spin {
