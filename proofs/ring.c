@@ -12,12 +12,12 @@ enum { EINVAL = 22, EPROTO = 71, EAGAIN = 11, EMSGSIZE = 90 };
 
 #include "vmbus/vmbus.h"
 
-/*@ predicate index_of(struct vmbus_ring *ring, integer index) = 0 <= index < ring->size && index % 8 == 0;
+/*@ predicate index_of(struct vmbus_ring *ring, integer index) = 0 <= index < ring->size;
 
     predicate sound(struct vmbus_ring *ring) =
         \valid(ring) && \valid(ring->header) && \valid(ring->data + (0 .. ring->size - 1)) &&
         \separated(ring, ring->header, ring->data + (0 .. ring->size - 1)) &&
-        4096 <= ring->size <= VMBUS_RING_MAX && ring->size % 8 == 0 &&
+        4096 <= ring->size <= VMBUS_RING_MAX &&
         index_of(ring, ring->index) && index_of(ring, ring->peer);
 
     logic integer forward(struct vmbus_ring *ring, integer from, integer to) =
@@ -35,25 +35,22 @@ static void shared_store(uint32_t *field, uint32_t value);
 /*@ requires sound(ring) && from < ring->size && to < ring->size;
     assigns \nothing;
     ensures \result == forward(ring, from, to);
-    ensures \result < ring->size;
-    ensures from % 8 == 0 && to % 8 == 0 ==> \result % 8 == 0; */
+    ensures \result < ring->size; */
 static uint32_t distance(const struct vmbus_ring *ring, uint32_t from, uint32_t to);
 
 /*@ requires sound(ring) && index < ring->size && by <= ring->size;
     assigns \nothing;
     ensures \result < ring->size;
-    ensures \result == index + by || \result == index + by - ring->size;
-    ensures index % 8 == 0 && by % 8 == 0 ==> \result % 8 == 0; */
+    ensures \result == index + by || \result == index + by - ring->size; */
 static uint32_t advance(const struct vmbus_ring *ring, uint32_t index, uint32_t by);
 
 /*@ requires \valid_read(ring);
     assigns \nothing;
-    ensures \result <==> index_of(ring, index); */
+    ensures \result ==> index_of(ring, index); */
 static _Bool index_valid(const struct vmbus_ring *ring, uint32_t index);
 
 /*@ requires length <= VMBUS_PAYLOAD_MAX;
     assigns \nothing;
-    ensures \result % 8 == 0;
     ensures length + 24 <= \result <= length + 31; */
 uint32_t vmbus_ring_space(uint32_t length);
 
@@ -83,7 +80,7 @@ static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *pac
     assigns ring->peer;
     ensures sound(ring);
     ensures \result == -EPROTO || \result == ring->size - forward(ring, ring->peer, ring->index);
-    ensures \result == -EPROTO || 8 <= \result <= ring->size; */
+    ensures \result == -EPROTO || 1 <= \result <= ring->size; */
 static int64_t producer_free(struct vmbus_ring *ring);
 
 /*@ requires sound(ring);
@@ -94,7 +91,7 @@ static _Bool fits_ever(const struct vmbus_ring *ring, uint32_t length);
 /*@ requires sound(ring);
     assigns ring->peer, ring->waiting, ring->header->pending_send_sz;
     ensures sound(ring);
-    ensures \result == -EPROTO || 8 <= \result <= ring->size; */
+    ensures \result == -EPROTO || 1 <= \result <= ring->size; */
 static int64_t ask_for_room(struct vmbus_ring *ring, uint32_t needed);
 
 /*@ requires sound(ring);
@@ -129,7 +126,7 @@ static int64_t consumer_available(struct vmbus_ring *ring);
     assigns \nothing; */
 static _Bool producer_wants_signal(struct vmbus_ring *ring, uint32_t consumed);
 
-/*@ requires sound(ring) && bytes <= ring->size && bytes % 8 == 0 && \valid(signal);
+/*@ requires sound(ring) && bytes <= ring->size && \valid(signal);
     requires \separated(signal, ring, ring->header, ring->data + (0 .. ring->size - 1));
     assigns ring->index, ring->header->read_index, *signal;
     ensures sound(ring); */

@@ -26,7 +26,7 @@ from patched import Stale, finder, patched  # noqa: E402
 FRAMA_C = ['frama-c', '-c11', '-machdep', 'gcc_x86_64',
            '-cpp-extra-args=-Iproofs/include -Isrc -Iproofs -Iinclude -D_GNU_SOURCE']
 EVA = ['-eva', '-eva-precision', '1']
-WP = ['-wp', '-wp-prover', 'z3', '-wp-par', '1', '-wp-timeout', '60']
+WP = ['-wp', '-wp-prover', 'z3', '-wp-par', '2', '-wp-timeout', '60']
 CHECKED = ['-wp-rte', '-warn-unsigned-overflow', '-warn-unsigned-downcast']
 DOORS = ('write_vf_pieces', 'write_pf', 'pci_pf_write_locked', 'read_locked', 'write_any', 'read_any',
          'pci_access_write', 'pci_access_read')

@@ -139,6 +139,7 @@ int vmbus_ring_has_room(struct vmbus_ring *ring, uint32_t length)
 static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *packet, const void *payload)
 {
     uint32_t length = packet->length, padded = vmbus_ring_space(length) - DESCRIPTOR - TRAILER;
+    uint32_t padding = padded - length;
     struct vmbus_descriptor head = {
         .type = packet->type,
         .offset8 = DESCRIPTOR / 8,
@@ -146,15 +147,15 @@ static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *pac
         .flags = packet->flags,
         .transaction_id = packet->transaction_id,
     };
-    uint64_t zero = 0, trailer = (uint64_t)ring->index << 32;
+    uint64_t zero = 0, trailer = ring->index * (UINT64_C(1) << 32);
     uint32_t at = ring->index;
     copy_in(ring, at, (const uint8_t *)&head, DESCRIPTOR);
     at = advance(ring, at, DESCRIPTOR);
     if (length)
         copy_in(ring, at, payload, length);
     at = advance(ring, at, length);
-    copy_in(ring, at, (const uint8_t *)&zero, padded - length);
-    at = advance(ring, at, padded - length);
+    copy_in(ring, at, (const uint8_t *)&zero, padding);
+    at = advance(ring, at, padding);
     copy_in(ring, at, (const uint8_t *)&trailer, TRAILER);
 }
 
