@@ -39,6 +39,8 @@ enum check_from {
     FROM_TOO_MANY_VFS, /* more than the card has */
     FROM_VPORT,        /* of FROM_VF */
     FROM_NEW_VPORT,    /* a number that no VPort has */
+    FROM_FILTER,       /* a receive filter on the default VPort */
+    FROM_NEW_FILTER,   /* a number that no filter has */
 };
 
 struct check_field {
@@ -66,7 +68,7 @@ struct check_change {
 };
 
 /* What must be there for the good request to succeed. */
-enum check_need { NEED_ADAPTER, NEED_NO_SWITCH, NEED_EMPTY_SWITCH, NEED_SWITCH, NEED_VF };
+enum check_need { NEED_ADAPTER, NEED_NO_SWITCH, NEED_EMPTY_SWITCH, NEED_SWITCH, NEED_VF, NEED_VPORT, NEED_FILTER };
 
 struct check_oid {
     const char *name;
@@ -116,6 +118,7 @@ struct check_bench {
     bool has_switch, has_vf; /* now */
     uint16_t vf, bare_vf, freed_vf, never_vf;
     uint32_t vport;
+    uint32_t filter; /* 0: the driver has none */
     char error[320]; /* what the last refused step said */
 };
 
@@ -138,6 +141,9 @@ int check_bench_reach(struct check_bench *bench, enum check_state state);
  * Returns the NDIS_STATUS. */
 int check_send_plain(struct check_bench *bench, uint32_t oid, const struct check_field *fields,
                      uint8_t buffer[CHECK_BUFFER]);
+/* The same; 0, or -1 with bench->error. */
+int check_bench_oid(struct check_bench *bench, uint32_t oid, const struct check_field *fields,
+                    uint8_t buffer[CHECK_BUFFER]);
 /* Runs the case (state, oid, change) on a bench that is in the state. */
 void check_request(struct check_bench *bench, enum check_state state, const struct check_oid *oid,
                    const struct check_change *change);

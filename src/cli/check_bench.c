@@ -24,9 +24,13 @@ enum {
     CREATE_VPORT = 0x10241,
     DELETE_VPORT = 0x10244,
     RESET_VF = 0x10255,
+    SET_FILTER = 0x10227,
+    CLEAR_FILTER = 0x10228,
 };
 #define ALLOCATED_VF 1626 /* VFId in NDIS_NIC_SWITCH_VF_PARAMETERS */
 #define VPORT_ID     12   /* in NDIS_NIC_SWITCH_VPORT_PARAMETERS */
+#define FILTER_ID    16   /* in NDIS_RECEIVE_FILTER_PARAMETERS */
+#define FILTERS      4u   /* that NDIS or a case may have numbered */
 
 static int refused(struct check_bench *bench, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static int refused(struct check_bench *bench, const char *format, ...)
@@ -81,7 +85,8 @@ int check_bench_start(struct check_bench *bench)
 /* ---- VFs ----------------------------------------------------------------------------------------------------------
  */
 
-static int oid(struct check_bench *bench, uint32_t number, const struct check_field *fields, uint8_t *buffer)
+int check_bench_oid(struct check_bench *bench, uint32_t number, const struct check_field *fields,
+                    uint8_t buffer[CHECK_BUFFER])
 {
     int status = check_send_plain(bench, number, fields, buffer);
     if (!status)
@@ -96,7 +101,7 @@ static int allocate(struct check_bench *bench, uint16_t *vf)
 {
     static const struct check_field none[] = {{0}};
     uint8_t buffer[CHECK_BUFFER];
-    int result = oid(bench, ALLOCATE_VF, none, buffer);
+    int result = check_bench_oid(bench, ALLOCATE_VF, none, buffer);
     if (!result)
         memcpy(vf, buffer + ALLOCATED_VF, sizeof(*vf));
     return result;
@@ -106,7 +111,7 @@ static int add_vport(struct check_bench *bench, uint16_t vf, uint32_t *vport)
 {
     const struct check_field fields[] = {{VPORT_ID, 4, FROM_VALUE, 0}, {532, 2, FROM_VALUE, vf}, {0}};
     uint8_t buffer[CHECK_BUFFER];
-    int result = oid(bench, CREATE_VPORT, fields, buffer);
+    int result = check_bench_oid(bench, CREATE_VPORT, fields, buffer);
     if (!result)
         memcpy(vport, buffer + VPORT_ID, sizeof(*vport));
     return result;
@@ -116,8 +121,8 @@ static int give_back(struct check_bench *bench, uint16_t vf)
 {
     const struct check_field reset[] = {{4, 2, FROM_VALUE, vf}, {0}}, back[] = {{8, 2, FROM_VALUE, vf}, {0}};
     uint8_t buffer[CHECK_BUFFER];
-    int result = oid(bench, RESET_VF, reset, buffer);
-    return oid(bench, FREE_VF, back, buffer) ? -1 : result;
+    int result = check_bench_oid(bench, RESET_VF, reset, buffer);
+    return check_bench_oid(bench, FREE_VF, back, buffer) ? -1 : result;
 }
 
 /* The one that no VF has of those the card has enabled. */
@@ -138,20 +143,33 @@ static int make_switch(struct check_bench *bench)
     return 0;
 }
 
+/* On the default VPort, from where it is moved. A driver need not have filters. */
+static void make_filter(struct check_bench *bench)
+{
+    static const struct check_field on_default[] = {{FILTER_ID, 4, FROM_VALUE, 0}, {40, 4, FROM_VALUE, 0}, {0}};
+    uint8_t buffer[CHECK_BUFFER];
+    bench->filter = 0;
+    if (!check_send_plain(bench, SET_FILTER, on_default, buffer))
+        memcpy(&bench->filter, buffer + FILTER_ID, sizeof(bench->filter));
+}
+
 static int make_vfs(struct check_bench *bench)
 {
     if (allocate(bench, &bench->vf) || allocate(bench, &bench->bare_vf) || allocate(bench, &bench->freed_vf) ||
         add_vport(bench, bench->vf, &bench->vport) || give_back(bench, bench->freed_vf))
         return -1;
+    make_filter(bench);
     bench->never_vf = unused_vf(bench);
     bench->has_vf = true;
     return 0;
 }
 
-/* Whatever a request left behind: NDIS knows which VPorts and VFs there are, and refuses what there is not. */
+/* Whatever a request left behind: NDIS knows which filters, VPorts and VFs there are, and refuses what there is not. */
 static void free_all(struct check_bench *bench)
 {
     uint8_t buffer[CHECK_BUFFER];
+    for (uint32_t filter = 1; filter <= FILTERS; filter++)
+        check_send_plain(bench, CLEAR_FILTER, (struct check_field[]){{12, 4, FROM_VALUE, filter}, {0}}, buffer);
     for (uint32_t vport = 1; vport <= bench->num_vfs + 1; vport++)
         check_send_plain(bench, DELETE_VPORT, (struct check_field[]){{8, 4, FROM_VALUE, vport}, {0}}, buffer);
     for (unsigned vf = 0; vf < bench->num_vfs; vf++)

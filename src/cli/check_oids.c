@@ -233,6 +233,67 @@ static const struct check_change delete_vport[] = {
     END,
 };
 
+/* ---- receive filters -----------------------------------------------------------------------------------------------
+ */
+
+/* Bytes up to a field behind the structure of 44, aligned; a field's bytes; how many times these wrap to 24. */
+#define FIELD_AT    48
+#define FIELD_SIZE  56
+#define FIELDS_WRAP 76695845
+
+/* FilterType 8, QueueId 12, FilterId 16, array's offset 20, elements 24, bytes of one 28, VPortId 40. The one field:
+ * that the destination address of the MAC header is equal to a locally administered one. */
+static const struct check_field set_filter_good[] = {{1, 1, FROM_VALUE, 2},
+                                                     {8, 4, FROM_VALUE, 1},
+                                                     {16, 4, FROM_NEW_FILTER, 0},
+                                                     {20, 4, FROM_VALUE, FIELD_AT},
+                                                     {24, 4, FROM_VALUE, 1},
+                                                     {40, 4, FROM_VPORT, 0},
+                                                     {28, 4, FROM_VALUE, FIELD_SIZE},
+                                                     {FIELD_AT, 1, FROM_VALUE, 0x80},
+                                                     {FIELD_AT + 1, 1, FROM_VALUE, 1},
+                                                     {FIELD_AT + 2, 2, FROM_VALUE, FIELD_SIZE},
+                                                     {FIELD_AT + 8, 4, FROM_VALUE, 1},
+                                                     {FIELD_AT + 12, 4, FROM_VALUE, 1},
+                                                     {FIELD_AT + 16, 4, FROM_VALUE, 1},
+                                                     {FIELD_AT + 24, 6, FROM_VALUE, 0x0A00005D1502},
+                                                     {0}};
+static const struct check_change set_filter[] = {
+    SHORT(44),
+    SHORT(103),
+    BAD("array-behind", BOUNDS, {20, 4, FROM_VALUE, FIELD_AT + FIELD_SIZE}),
+    BAD("array-far", BOUNDS, {20, 4, FROM_VALUE, 0x10000}),
+    BAD("array-wraps", BOUNDS, {20, 4, FROM_VALUE, 0xFFFFFFF8}),
+    BAD("elements-2", BOUNDS, {24, 4, FROM_VALUE, 2}),
+    BAD("elements-wrap", BOUNDS, {24, 4, FROM_VALUE, FIELDS_WRAP}),
+    BAD("elements-ffffffff", BOUNDS, {24, 4, FROM_VALUE, 0xFFFFFFFF}),
+    BAD("element-size-far", BOUNDS, {28, 4, FROM_VALUE, 0x10000}),
+    BAD("vport-unknown", MEMBER, {40, 4, FROM_VALUE, 0x7FFF}),
+    BAD("vport-ffffffff", MEMBER, {40, 4, FROM_VALUE, 0xFFFFFFFF}),
+    EITHER("array-inside", {20, 4, FROM_VALUE, 40}),
+    EITHER("array-0", {20, 4, FROM_VALUE, 0}),
+    EITHER("elements-0", {24, 4, FROM_VALUE, 0}),
+    EITHER("element-size-0", {28, 4, FROM_VALUE, 0}),
+    END,
+};
+
+/* QueueId 8, FilterId 12. NDIS knows the filters and lets no other number through: a driver may rely on it, but not
+ * crash. */
+static const struct check_field clear_filter_good[] = {{12, 4, FROM_FILTER, 0}, {0}};
+static const struct check_change clear_filter[] = {EITHER("filter-0", {12, 4, FROM_VALUE, 0}),
+                                                   EITHER("filter-unknown", {12, 4, FROM_VALUE, 0x7FFF}), END};
+
+/* FilterId 4, SourceVPortId 12, DestVPortId 20: from the default VPort to that of the VF. */
+static const struct check_field move_filter_good[] = {{4, 4, FROM_FILTER, 0}, {20, 4, FROM_VPORT, 0}, {0}};
+static const struct check_change move_filter[] = {
+    EITHER("filter-unknown", {4, 4, FROM_VALUE, 0x7FFF}),
+    EITHER("source-other", {12, 4, FROM_VPORT, 0}),
+    EITHER("source-unknown", {12, 4, FROM_VALUE, 0x7FFF}),
+    EITHER("destination-unknown", {20, 4, FROM_VALUE, 0x7FFF}),
+    EITHER("destination-ffffffff", {20, 4, FROM_VALUE, 0xFFFFFFFF}),
+    END,
+};
+
 static const struct check_field no_fields[] = {{0}};
 static const struct check_change no_changes[] = {END};
 
@@ -286,8 +347,11 @@ const struct check_oid check_oids[] = {
     TO_NDIS("OID_SRIOV_CONFIG_STATE", 0x10261, CHECK_SET, 12, 12),
     TO_NDIS("OID_SRIOV_OVERLYING_ADAPTER_INFO", 0x10268, CHECK_SET, 4, 16),
     TO_NDIS("OID_SRIOV_VF_INVALIDATE_CONFIG_BLOCK", 0x10269, CHECK_METHOD, 16, 16),
-    TO_NDIS("OID_RECEIVE_FILTER_CLEAR_FILTER", 0x10228, CHECK_SET, 16, 16),
-    TO_NDIS("OID_RECEIVE_FILTER_MOVE_FILTER", 0x10230, CHECK_SET, 24, 24),
+    OPTIONAL("OID_RECEIVE_FILTER_SET_FILTER", 0x10227, CHECK_METHOD, NEED_VPORT, 44, FIELD_AT + FIELD_SIZE,
+             set_filter_good, set_filter),
+    OPTIONAL("OID_RECEIVE_FILTER_CLEAR_FILTER", 0x10228, CHECK_SET, NEED_FILTER, 16, 16, clear_filter_good,
+             clear_filter),
+    OPTIONAL("OID_RECEIVE_FILTER_MOVE_FILTER", 0x10230, CHECK_SET, NEED_FILTER, 24, 24, move_filter_good, move_filter),
 };
 const size_t check_oid_count = sizeof(check_oids) / sizeof(check_oids[0]);
 

@@ -8,6 +8,7 @@
 
 #define HEADER_TYPE   0x80 /* NDIS_OBJECT_TYPE_DEFAULT */
 #define UNKNOWN_VPORT 3u   /* of a switch with one VPort besides the default one */
+#define NEW_FILTER    2u   /* of a switch with at most one, which NDIS has numbered 1 */
 
 enum { STATUS_SUCCESS = 0 };
 #define STATUS_NOT_SUPPORTED ((int)0xC00000BB)
@@ -32,6 +33,10 @@ static uint64_t value_of(const struct check_bench *bench, const struct check_fie
         return bench->vport;
     case FROM_NEW_VPORT:
         return bench->vport == UNKNOWN_VPORT ? UNKNOWN_VPORT - 1 : UNKNOWN_VPORT;
+    case FROM_FILTER:
+        return bench->filter;
+    case FROM_NEW_FILTER:
+        return NEW_FILTER;
     default:
         return field->value;
     }
@@ -97,6 +102,8 @@ static bool is_there(enum check_need need, enum check_state state)
     case NEED_SWITCH:
         return state_has_switch[state];
     case NEED_VF:
+    case NEED_VPORT:
+    case NEED_FILTER:
         return state_has_vf[state];
     default:
         return true;
@@ -105,10 +112,9 @@ static bool is_there(enum check_need need, enum check_state state)
 
 /* What success without it breaks. */
 static const char *const without[] = {
-    [NEED_NO_SWITCH] = "SWITCH_CREATED_TWICE",
-    [NEED_EMPTY_SWITCH] = "OID_ORDER_UNCHECKED",
-    [NEED_SWITCH] = "OID_ORDER_UNCHECKED",
-    [NEED_VF] = "SRIOV_VF_NOT_ALLOCATED",
+    [NEED_NO_SWITCH] = "SWITCH_CREATED_TWICE", [NEED_EMPTY_SWITCH] = "OID_ORDER_UNCHECKED",
+    [NEED_SWITCH] = "OID_ORDER_UNCHECKED",     [NEED_VF] = "SRIOV_VF_NOT_ALLOCATED",
+    [NEED_VPORT] = "OID_ORDER_UNCHECKED",
 };
 
 /* After a surprise removal NDIS lets nothing through, and what it answers itself is not the driver's. */
@@ -116,7 +122,9 @@ static enum check_want wanted(enum check_state state, const struct check_oid *oi
 {
     if (state == STATE_REMOVED || oid->answered)
         return WANT_ANY;
-    return is_there(oid->need, state) ? change->want : WANT_FAILURE;
+    if (is_there(oid->need, state))
+        return change->want;
+    return oid->need == NEED_FILTER ? WANT_ANY : WANT_FAILURE; /* NDIS, not the driver, knows the filters */
 }
 
 const char *check_request_rule(enum check_state state, const struct check_oid *oid, const struct check_change *change)
@@ -129,13 +137,14 @@ const char *check_request_rule(enum check_state state, const struct check_oid *o
     return is_there(oid->need, state) ? change->rule : without[oid->need];
 }
 
-static void judge(enum check_state state, const struct check_oid *oid, const struct check_change *change, int status)
+static void judge(const struct check_bench *bench, enum check_state state, const struct check_oid *oid,
+                  const struct check_change *change, int status)
 {
     enum check_want want = wanted(state, oid, change);
     if (status == STATUS_SUCCESS && want == WANT_FAILURE)
         check_verdict(check_request_rule(state, oid, change), "%s (%s) succeeds in state %s", oid->name, change->name,
                       check_state_names[state]);
-    if (status == STATUS_SUCCESS || want != WANT_SUCCESS)
+    if (status == STATUS_SUCCESS || want != WANT_SUCCESS || (oid->need == NEED_FILTER && !bench->filter))
         return;
     if (!oid->optional || (status != STATUS_NOT_SUPPORTED && status != STATUS_INVALID_OID))
         check_verdict("OID_REFUSED", "%s (%s) fails in state %s with %08x", oid->name, change->name,
@@ -158,7 +167,7 @@ void check_request(struct check_bench *bench, enum check_state state, const stru
     if (bad)
         check_expected(status == STATUS_SUCCESS || change->retype || !is_there(oid->need, state));
     if (check_found_count() == found) /* else the contracts said it, and more exactly */
-        judge(state, oid, change, status);
+        judge(bench, state, oid, change, status);
     if (check_found_count() != found)
         check_mute();
 }

@@ -79,7 +79,7 @@ static int send_to_vf(struct run *run, uint32_t oid, uint32_t state)
     const uint16_t vf = (uint16_t)vfp_vf_index(run->vf);
     const struct check_field fields[] = {{4, 2, FROM_VALUE, vf}, {8, state ? 4 : 0, FROM_VALUE, state}, {0}};
     uint8_t buffer[CHECK_BUFFER];
-    return check_send_plain(run->bench, oid, fields, buffer);
+    return check_bench_oid(run->bench, oid, fields, buffer);
 }
 
 static int sleep_vf(struct run *run)
@@ -177,9 +177,11 @@ static void run_step(struct run *run, size_t i, bool strict)
     if (!is_possible(run, steps[i].needs))
         return;
     check_bench_patience(run->bench);
+    run->bench->error[0] = 0;
     int result = steps[i].run(run);
     if (result && strict && !check_found_count() && !(steps[i].optional && result == -EOPNOTSUPP))
-        check_verdict("OID_REFUSED", "%s: %s", steps[i].name, vfp_host_error(run->bench->host));
+        check_verdict("OID_REFUSED", "%s: %s", steps[i].name,
+                      run->bench->error[0] ? run->bench->error : vfp_host_error(run->bench->host));
 }
 
 static void unload(struct check_bench *bench)
