@@ -70,11 +70,11 @@ int vmbus_record_receive(int socket, struct vmbus_record *record)
         return -EPIPE;
     }
     record->length = (uint32_t)got;
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || surplus || (size_t)got < sizeof record->header) {
+    bool whole = !(message.msg_flags & MSG_TRUNC) && !surplus && (size_t)got >= sizeof record->header;
+    /* That this process can hold no more descriptors is not the sender's fault, and it waits for an answer. */
+    if (!whole || message.msg_flags & MSG_CTRUNC)
         vmbus_record_close_fds(record);
-        return -EMSGSIZE;
-    }
-    return 0;
+    return whole ? 0 : -EMSGSIZE;
 }
 
 int vmbus_record_take_fd(struct vmbus_record *record, uint32_t index)

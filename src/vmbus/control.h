@@ -171,7 +171,8 @@ struct vmbus_record {
 };
 
 /* Never waits. 0; -EAGAIN nothing there; -EMSGSIZE longer than 240 bytes, shorter than a header, or with more
- * descriptors than any message has (consumed, descriptors closed); -EPIPE the other end is gone; -errno. */
+ * descriptors than any message has (consumed, descriptors closed); -EPIPE the other end is gone; -errno. When this
+ * process can hold no more descriptors the record has none. */
 int vmbus_record_receive(int socket, struct vmbus_record *record);
 /* Takes descriptor `index` out of the record. */
 int vmbus_record_take_fd(struct vmbus_record *record, uint32_t index);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -153,6 +154,31 @@ static void surplus_descriptors_are_closed_and_the_message_refused(void **state)
     close(fd);
 }
 
+static void a_descriptor_that_the_host_has_no_room_for_is_refused_and_not_waited_for(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct gpadl_message message = gpadl(1, 10);
+    struct rlimit before, full;
+    int fd = vmbus_memory_create("test", 10);
+    raw_ready(&raw);
+    unsigned fds = open_fds();
+    int lowest = dup(fd);
+    assert_true(lowest >= 0);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    full = before;
+    full.rlim_cur = (rlim_t)lowest;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+    uint32_t status = create_gpadl(&raw, &message, gpadl_size(10), fd);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(status, VMBUS_STATUS_UNSUCCESSFUL);
+    assert_int_equal(open_fds(), fds);
+    assert_int_equal(create_gpadl(&raw, &message, gpadl_size(10), fd), 0);
+    raw_close(&raw);
+    close(fd);
+}
+
 static void a_handle_in_use_and_too_many_buffers_are_refused(void **state)
 {
     (void)state;
@@ -285,6 +311,7 @@ int main(void)
         ROW("6_2_gpadl_surplus_page_numbers", surplus_page_numbers_are_tolerated_only_as_zeroes),
         ROW("6_2_gpadl_pages_that_are_no_ram", memory_that_is_not_sealed_large_and_alone_is_refused),
         ROW("6_2_gpadl_surplus_descriptors", surplus_descriptors_are_closed_and_the_message_refused),
+        cmocka_unit_test(a_descriptor_that_the_host_has_no_room_for_is_refused_and_not_waited_for),
         ROW("6_2_gpadl_handle_reused_and_too_many", a_handle_in_use_and_too_many_buffers_are_refused),
         cmocka_unit_test(page_numbers_continue_in_bodies_in_order),
         ROW("6_2_gpadl_the_same_pages_in_another", the_same_memory_twice_is_two_buffers),
