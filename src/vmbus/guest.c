@@ -83,6 +83,9 @@ int vmbus_guest_await(struct vmbus_guest *guest, enum vmbus_message type, size_t
         vmbus_record_close_fds(record);
         if (record->header.type == type)
             return -EPROTO;
+        /* There were no more offers than that: ours was taken back before we asked. */
+        if (type == VMBUS_OFFERCHANNEL && record->header.type == VMBUS_ALLOFFERS_DELIVERED)
+            return lose(guest);
     }
 }
 

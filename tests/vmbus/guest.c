@@ -127,6 +127,19 @@ static void a_channel_opens_carries_packets_closes_and_opens_again(void **state)
     assert_int_equal(open_fds(), fds);
 }
 
+static void an_offer_taken_back_before_it_was_asked_for_is_not_waited_for(void **state)
+{
+    (void)state;
+    unsigned fds = open_fds();
+    struct server server;
+    struct vmbus_guest *guest;
+    int socket = server_start(&server);
+    vmbus_host_rescind(server.host); /* nothing was said yet: its thread has nothing to do */
+    assert_int_equal(vmbus_guest_connect_within(socket, 2000, &guest), -EPIPE);
+    server_stop(&server);
+    assert_int_equal(open_fds(), fds);
+}
+
 static void both_ends_see_the_same_window(void **state)
 {
     (void)state;
@@ -347,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_channel_opens_carries_packets_closes_and_opens_again),
+        cmocka_unit_test(an_offer_taken_back_before_it_was_asked_for_is_not_waited_for),
         cmocka_unit_test(both_ends_see_the_same_window),
         cmocka_unit_test(openings_that_make_no_sense_are_refused_before_the_host_hears_of_them),
         cmocka_unit_test(data_that_came_while_signals_were_masked_ends_the_wait),
