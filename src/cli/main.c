@@ -64,11 +64,11 @@ int main(int argc, char **argv)
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
         usage(stdout);
-        return EXIT_OK;
+        return close_output(0);
     }
     if (strcmp(name, "--version") == 0) {
         printf("vfplane %s\n", VFPLANE_VERSION);
-        return EXIT_OK;
+        return close_output(0);
     }
     if (*name)
         complain("%s: no such command, `vfplane --help` lists them", name);

@@ -11,7 +11,7 @@
 
 #define MARK "[vpci cfg "
 
-static bool sane(const struct access *access, unsigned slot, unsigned offset)
+static bool sane(const struct access *access, unsigned slot, unsigned long long offset)
 {
     bool size = access->size == 1 || access->size == 2 || access->size == 4;
     return slot == 0 && size && offset < 4096 && offset % 4 + access->size <= 4;
@@ -21,19 +21,21 @@ static bool sane(const struct access *access, unsigned slot, unsigned offset)
 static int parse_line(const char *line, struct access *access)
 {
     char direction[3], arrow[3];
-    unsigned slot, offset, size;
+    unsigned slot, size;
+    unsigned long long offset, value;
     const char *mark = strstr(line, MARK);
     if (!mark)
         return 0;
-    if (sscanf(mark + strlen(MARK), "%2s slot=%u +%x/%u %2s %x", direction, &slot, &offset, &size, arrow,
-               &access->value) != 6)
+    if (sscanf(mark + strlen(MARK), "%2s slot=%u +%llx/%u %2s %llx", direction, &slot, &offset, &size, arrow, &value) !=
+        6)
         return -1;
     access->write = strcmp(direction, "wr") == 0;
     if (strcmp(arrow, access->write ? "<-" : "->") || (!access->write && strcmp(direction, "rd")))
         return -1;
     access->offset = (uint16_t)offset;
     access->size = (uint8_t)size;
-    return size < 256 && sane(access, slot, offset) ? 1 : -1;
+    access->value = (uint32_t)value;
+    return size < 256 && sane(access, slot, offset) && value >> 8 * size == 0 ? 1 : -1;
 }
 
 static int add(struct capture *capture, const struct access *access)
@@ -55,7 +57,7 @@ static int load_lines(FILE *file, const char *path, struct capture *capture)
         struct access access = {.line = number};
         int kind = parse_line(line, &access);
         if (kind < 0) {
-            complain("%s:%u: not a configuration access of slot 0 inside one dword: %.*s", path, number,
+            complain("%s:%u: not a configuration access of slot 0 that fits in one dword: %.*s", path, number,
                      (int)strcspn(line, "\n"), line);
             return -EINVAL;
         }

@@ -201,8 +201,9 @@ static void stop_guest(struct run_guest *guest)
     char why[320];
     if (guest->channel && guest->child.pid)
         vfp_channel_eject(guest->channel, EJECT_TIMEOUT_MS);
-    if (guest->child.pid && !child_wait(&guest->child, EJECT_TIMEOUT_MS, why, sizeof(why)))
-        tell_end(guest, why, guest->running ? "while it was running" : "before it was running");
+    /* How a guest ends that never ran is of no interest: what kept it from running has been told. */
+    if (guest->child.pid && !child_wait(&guest->child, EJECT_TIMEOUT_MS, why, sizeof(why)) && guest->running)
+        tell_end(guest, why, "while it was running");
     if (guest->channel)
         vfp_channel_close(guest->channel);
     guest->channel = NULL;

@@ -7,6 +7,7 @@ Usage: command.py VFPLANE BUILD_ROOT SOURCE_ROOT    (prints TAP)
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -29,8 +30,8 @@ def case(function):
     return function
 
 
-def vfplane(*arguments):
-    return subprocess.run([VFPLANE, *arguments], capture_output=True, text=True, timeout=300)
+def vfplane(*arguments, **more):
+    return subprocess.run([VFPLANE, *arguments], capture_output=True, text=True, timeout=300, **more)
 
 
 def one_line(result, status, *parts):
@@ -246,6 +247,15 @@ def a_guest_killed_in_mid_write_harms_nobody():
 
 
 @case
+def a_machine_out_of_descriptors_is_said_in_one_line_and_at_once():
+    for limit in (20, 28, 36, 44):
+        result = vfplane("run", "--trace", "none", "--vfs", "8", "--guests", "8", preexec_fn=lambda limit=limit:
+                         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        one_line(result, 2, "Too many open files")
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+@case
 def replay_of_both_captures_is_right():
     for capture in CAPTURES:
         result = vfplane("replay", capture)
@@ -300,10 +310,14 @@ def replay_reaches_the_register():
 @case
 def a_log_that_is_none_is_named():
     one_line(vfplane("replay", "/nowhere.log"), 2, "/nowhere.log")
-    with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
-        file.write("[vpci cfg rd slot=0 +004/2 -> 0]\n[vpci cfg rd slot=0 +003/2 -> 0]\n")
-        file.flush()
-        one_line(vfplane("replay", file.name), 2, file.name + ":2")
+    for wrong in ("rd slot=0 +003/2 -> 0", "rd slot=0 +004/3 -> 0", "rd slot=0 +004/0 -> 0", "rd slot=1 +004/2 -> 0",
+                  "rd slot=0 +1004/2 -> 0", "rd slot=0 +100000004/2 -> 0", "rd slot=0 +004/2 -> 10000",
+                  "wr slot=0 +004/1 <- 100", "wr slot=0 +004/4 <- 100000000", "wr slot=0 +004/2 <- -1",
+                  "wr slot=0 +004/2 <- zz", "wr slot=0 +004/2 -> 0", "rd slot=0", ""):
+        with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
+            file.write(f"[vpci cfg rd slot=0 +004/2 -> ffff]\n[vpci cfg {wrong}]\n")
+            file.flush()
+            one_line(vfplane("replay", file.name), 2, file.name + ":2", wrong)
 
 
 @case
@@ -322,7 +336,7 @@ def a_chrome_trace_is_one_json_array_on_standard_output():
 @case
 def what_cannot_be_printed_is_a_failure():
     for words in (["run"], ["run", "--trace", "json"], ["profile", "synth", "--vfs", "2"], ["dump"],
-                  ["dump", "--guest"], ["setpci", "COMMAND"], ["setpci", "--dumpregs"]):
+                  ["dump", "--guest"], ["setpci", "COMMAND"], ["setpci", "--dumpregs"], ["--help"], ["--version"]):
         with open("/dev/full", "w") as full:
             result = subprocess.run([VFPLANE, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
         one_line(result, 2, "standard output")
