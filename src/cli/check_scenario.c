@@ -119,6 +119,16 @@ static int reset_adapter(struct run *run)
     return vfp_adapter_reset(run->bench->adapter);
 }
 
+static int put_to_sleep(struct run *run)
+{
+    return vfp_adapter_power(run->bench->adapter, 3);
+}
+
+static int wake_up(struct run *run)
+{
+    return vfp_adapter_power(run->bench->adapter, 0);
+}
+
 static int free_vf(struct run *run)
 {
     vfp_vf_free(run->vf);
@@ -154,6 +164,8 @@ static const struct {
     {"pause", pause_adapter, NEEDS_ADAPTER, false},
     {"restart", restart_adapter, NEEDS_ADAPTER, false},
     {"adapter reset", reset_adapter, NEEDS_ADAPTER, true},
+    {"adapter D3", put_to_sleep, NEEDS_ADAPTER, false},
+    {"adapter D0", wake_up, NEEDS_ADAPTER, false},
     {"VF free", free_vf, NEEDS_VF, false},
     {"switch delete", delete_switch, NEEDS_ADAPTER, false},
 };

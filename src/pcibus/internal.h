@@ -19,6 +19,9 @@ enum pcibus_interface_kind {
     PCIBUS_VIRTUALIZATION,
 };
 
+/* Busy: one thread reads or writes what is kept; whoever comes meanwhile leaves it alone. */
+enum pcibus_kept_state { PCIBUS_KEPT_NOTHING, PCIBUS_KEPT_BUSY, PCIBUS_KEPT };
+
 /* The Context of an interface. All who asked for it share it; it lives while the PDO or a reference does. */
 struct pcibus_interface {
     enum pcibus_interface_kind kind;
@@ -35,7 +38,9 @@ struct pcibus_pf {
     _Atomic uint32_t holds; /* the PDO and every reference of an interface */
     _Atomic bool removed;   /* the PDO is gone */
     _Atomic bool started;
-    _Atomic bool surprised; /* the card was pulled: reads give all ones */
+    _Atomic bool surprised;             /* the card was pulled: reads give all ones */
+    _Atomic unsigned kept_state;        /* enum pcibus_kept_state */
+    uint32_t kept[PCI_CONFIG_SIZE / 4]; /* the configuration space when it left D0 */
     struct pcibus_interface bus_standard, virtualization;
 };
 
@@ -60,6 +65,9 @@ static inline struct pcibus_pf *pcibus_pf_of(PVOID context, enum pcibus_interfac
 }
 VOID pcibus_reference(PVOID context);
 VOID pcibus_dereference(PVOID context);
+
+/* D0 to D3 of the PF, 0..3; awake again it has the registers that it had, its VFs too. */
+void pcibus_set_power(struct pcibus_pf *pf, unsigned d_state);
 
 /* Configuration space; rows 3 to 11 of pci.md 5.1. */
 ULONG pcibus_read(struct pcibus_pf *pf, int function, PVOID buffer, ULONG offset, ULONG length);

@@ -168,7 +168,7 @@ static NTSTATUS power(PDEVICE_OBJECT pdo, PIRP irp)
         return complete(irp, STATUS_SUCCESS);
     if (state < PowerDeviceD0 || state > PowerDeviceD3)
         return complete(irp, STATUS_INVALID_PARAMETER);
-    pci_device_set_power(pf->device, (unsigned)(state - PowerDeviceD0));
+    pcibus_set_power(pf, (unsigned)(state - PowerDeviceD0));
     return complete(irp, STATUS_SUCCESS);
 }
 
