@@ -101,6 +101,15 @@ def the_readme_shows_what_run_prints():
 
 
 @case
+def what_fails_in_a_run_is_said_to_be_refused_and_by_which_rule():
+    out = vfplane("run", "--trace", "none").stdout
+    refused = out[out.index("refused, by rule"):].splitlines()[1:-1]
+    # Each VF driver reads once more when its VF is being ejected.
+    assert re.search(r"NdisMReadConfigBlock .*\n +2  FAILURE", out), out
+    assert [line.split() for line in refused] == [["EJECTING", "vpci-wire.md", "1.10", "2", "host"]], refused
+
+
+@case
 def lspci_decodes_the_vfs_as_they_stand():
     out = vfplane("run", "--vfs", "3", "--guests", "1").stdout
     assert out.count("Ethernet controller: Intel Corporation 82576 Virtual Function") == 3

@@ -114,6 +114,8 @@ static bool block_refused(struct vsp_channel *channel, const struct vsp_message 
     }
     if (!channel->ejecting)
         return false;
+    TRACE_REFUSE("vsp", "EJECTING vpci-wire.md 1.10", "%s: a block while its device is being taken back",
+                 channel->name);
     vsp_complete_status(channel, message, VPCI_STATUS_INVALID_DEVICE_STATE);
     return true;
 }
