@@ -136,6 +136,12 @@ int vmbus_ring_has_room(struct vmbus_ring *ring, uint32_t length)
     return room_for(ring, vmbus_ring_space(length), true);
 }
 
+/* Indices are multiples of 8, so what is more than all but 8 bytes is all. */
+int vmbus_ring_is_drained(struct vmbus_ring *ring)
+{
+    return room_for(ring, ring->size - 8, true);
+}
+
 static void write_packet(struct vmbus_ring *ring, const struct vmbus_packet *packet, const void *payload)
 {
     uint32_t length = packet->length, padded = vmbus_ring_space(length) - DESCRIPTOR - TRAILER;

@@ -83,6 +83,9 @@ uint32_t vmbus_ring_space(uint32_t length);
 /* Room for at least one more packet of that payload? >0 yes; 0 no, and the consumer has been asked (pending_send_sz) to
  * signal when there is, so the caller may sleep; -EMSGSIZE never; -EPROTO the consumer's index is corrupt. */
 int vmbus_ring_has_room(struct vmbus_ring *ring, uint32_t length);
+/* Producer: has the consumer read everything? >0 yes; 0 no, and it has been asked to signal when it has; -EPROTO. For
+ * rings of every size, also those larger than any one packet. */
+int vmbus_ring_is_drained(struct vmbus_ring *ring);
 /* 0; -EAGAIN full (nothing written; pending_send_sz is set when `wait_for_room`); -EMSGSIZE never fits; -EPROTO.
  * *signal says whether the other side wants to be woken; false on failure. */
 int vmbus_ring_send(struct vmbus_ring *ring, const struct vmbus_packet *packet, const void *payload, bool wait_for_room,

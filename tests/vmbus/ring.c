@@ -105,6 +105,36 @@ static void a_full_ring_keeps_eight_bytes_free_and_takes_no_more(void **state)
     }
 }
 
+/* Up to one that is larger than the longest packet. */
+static void a_ring_is_drained_when_all_was_read_whatever_its_size(void **state)
+{
+    static const uint32_t pages[] = {2, 4, 129, 130, 258};
+    (void)state;
+    for (unsigned i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        struct rig rig;
+        struct vmbus_packet packet;
+        uint8_t bytes[8] = {1};
+        bool signal;
+        rig_open(&rig, pages[i]);
+        rig_at(&rig, rig.producer.size - 16);
+        assert_int_equal(vmbus_ring_is_drained(&rig.producer), 1);
+        assert_int_equal(rig_send(&rig, 1, bytes, 8, &signal), 0);
+        assert_int_equal(rig_send(&rig, 2, bytes, 0, &signal), 0);
+        assert_int_equal(vmbus_ring_is_drained(&rig.producer), 0);
+        assert_int_equal(rig.producer.header->pending_send_sz, rig.producer.size - 8);
+        assert_int_equal(vmbus_ring_receive(&rig.consumer, &packet, bytes, 8, &signal), 8);
+        assert_false(signal);
+        assert_int_equal(vmbus_ring_is_drained(&rig.producer), 0);
+        assert_int_equal(vmbus_ring_receive(&rig.consumer, &packet, bytes, 8, &signal), 0);
+        assert_true(signal);
+        assert_int_equal(vmbus_ring_is_drained(&rig.producer), 1);
+        assert_int_equal(rig.producer.header->pending_send_sz, 0);
+        rig.producer.header->read_index = rig.producer.size;
+        assert_int_equal(vmbus_ring_is_drained(&rig.producer), -EPROTO);
+        rig_close(&rig);
+    }
+}
+
 static void what_never_fits_is_refused_and_changes_nothing(void **state)
 {
     (void)state;
@@ -304,6 +334,7 @@ int main(void)
         cmocka_unit_test(descriptor_and_trailer_stand_as_documented),
         cmocka_unit_test(packet_sizes_are_those_of_the_table),
         cmocka_unit_test(a_full_ring_keeps_eight_bytes_free_and_takes_no_more),
+        cmocka_unit_test(a_ring_is_drained_when_all_was_read_whatever_its_size),
         cmocka_unit_test(what_never_fits_is_refused_and_changes_nothing),
         cmocka_unit_test(an_empty_ring_gives_nothing),
         cmocka_unit_test(a_packet_longer_than_the_buffer_is_consumed_and_named),

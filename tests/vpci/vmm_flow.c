@@ -24,6 +24,20 @@ static void all_credit_comes_back(void **state)
     assert_true(far_alive(far));
 }
 
+/* Also of a ring that is larger than the longest packet there can be. */
+static void credit_of_a_large_ring_comes_back(void **state)
+{
+    struct far_host *host = *state;
+    struct far *far = &host->first;
+    far_send(far, VFP_VMM_CLOSE, sizeof(struct vfp_vmm_frame), NULL);
+    far_hear(far, VFP_VMM_CLOSED);
+    far_open(far, VFP_VMM_RING_MAX, VFP_VMM_RING_MAX);
+    far_up(far);
+    while (far->credit != VFP_VMM_RING_MAX - 8)
+        far_hear(far, VFP_VMM_CREDIT);
+    assert_true(far_alive(far));
+}
+
 /* Without credit from the VMM nothing is sent, what the guest asks waits in the ring, and when that is full the VMM has
  * no credit either. Then one CREDIT, and all of it goes on, in order. */
 static void a_guest_that_does_not_read_stops_itself_and_nobody_else(void **state)
@@ -259,6 +273,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, far_set_up_open, far_tear_down)
     const struct CMUnitTest tests[] = {
         CASE(all_credit_comes_back),
+        CASE(credit_of_a_large_ring_comes_back),
         CASE(a_guest_that_does_not_read_stops_itself_and_nobody_else),
         CASE(rings_of_any_size_carry_packets_of_every_length),
         CASE(a_batch_is_answered_in_order),

@@ -57,6 +57,21 @@ static void masks_coalesce_while_the_guest_does_not_read(void **state)
     assert_true(raw_stats(f->guest).invalidates_sent == sent + 3);
 }
 
+/* Larger than the longest packet there can be. */
+static void a_guest_with_a_large_ring_is_told_of_every_invalidation(void **state)
+{
+    struct raw_pair *f = *state;
+    struct raw_guest *raw = raw_guest_create(f->host, 4);
+    raw_connect(raw);
+    raw_open(raw, 5, 257);
+    raw_up(raw);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_pf_invalidate(f->host->pf, vstack_vf_id(raw->vf), 1ull << i);
+        assert_true(next_mask(raw) == 1ull << i);
+    }
+    raw_guest_destroy(raw);
+}
+
 static void masks_raised_before_d0_wait_for_it(void **state)
 {
     struct raw_pair *f = *state;
@@ -225,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(masks_reach_the_guest_bit_63_and_all_ones_too_and_0_does_not),
         CASE(masks_coalesce_while_the_guest_does_not_read),
+        CASE(a_guest_with_a_large_ring_is_told_of_every_invalidation),
         CASE(masks_raised_before_d0_wait_for_it),
         CASE(power_changes_with_requests_in_flight_answer_each),
         CASE(a_reset_with_requests_in_flight_answers_each),

@@ -153,8 +153,7 @@ static void give_back(struct vmm_channel *channel)
 {
     struct vmbus_ring *ring = vmbus_local_out(channel->local);
     struct vfp_vmm_credit *credit;
-    if (channel->state != VMM_OPEN || !channel->spent ||
-        vmbus_ring_has_room(ring, channel->to_host - vmbus_ring_space(0)) <= 0)
+    if (channel->state != VMM_OPEN || !channel->spent || vmbus_ring_is_drained(ring) <= 0)
         return;
     credit = vmm_frame_begin(channel->vmm, VFP_VMM_CREDIT, channel->id, 0, sizeof *credit);
     if (!credit)

@@ -120,12 +120,10 @@ static bool pump_eject(struct vsp_channel *channel)
 }
 
 /* One notification at a time: until the guest has read the last one the mask stays in the stack, where it coalesces
- * (vpci-wire.md 6.6). Room for everything is an empty ring, and when there is none the guest is asked to say so. */
+ * (vpci-wire.md 6.6). */
 static bool may_notify(struct vsp_channel *channel)
 {
-    struct vmbus_ring *ring = vmbus_host_out(channel->host);
-
-    if (channel->notified && vmbus_ring_has_room(ring, ring->size - 8 - vmbus_ring_space(0)) > 0)
+    if (channel->notified && vmbus_ring_is_drained(vmbus_host_out(channel->host)) > 0)
         channel->notified = false;
     return !channel->notified && vsp_room(channel, VSP_RESERVE) > 0;
 }
