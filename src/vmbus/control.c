@@ -3,50 +3,30 @@
  * Control messages on a socket, and the descriptors beside them.
  */
 #include "vmbus/control.h"
+#include "vmbus/foreign.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Room for more descriptors than wanted, so that surplus ones arrive and can be closed and counted. */
-#define FDS_ROOM 16u
-
-union control_buffer {
-    char bytes[CMSG_SPACE(FDS_ROOM * sizeof(int))];
-    struct cmsghdr align;
-};
-
-static void keep_or_close(struct vmbus_record *record, int fd, uint32_t *surplus)
+/* Every descriptor the kernel gave us is either in the record afterwards or closed. True: there were too many. */
+static bool keep_fds(struct msghdr *message, struct vmbus_record *record)
 {
-    if (record->fd_count < VMBUS_FDS_MAX) {
-        record->fd[record->fd_count++] = fd;
-        return;
-    }
-    close(fd);
-    ++*surplus;
-}
-
-/* Every descriptor the kernel gave us is either in the record afterwards or closed. */
-static uint32_t collect_fds(struct msghdr *message, struct vmbus_record *record)
-{
-    uint32_t surplus = 0;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
-            continue;
-        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-            keep_or_close(record, fd, &surplus);
-        }
-    }
-    return surplus;
+    int fds[VMBUS_FOREIGN_MAX];
+    uint32_t count = vmbus_foreign_collect(message, fds);
+    uint32_t kept = count < VMBUS_FDS_MAX ? count : VMBUS_FDS_MAX;
+    for (uint32_t i = 0; i < count; i++)
+        record->strange += !vmbus_foreign_harmless(fds[i]);
+    memcpy(record->fd, fds, kept * sizeof fds[0]);
+    record->fd_count = kept;
+    vmbus_foreign_close(fds + kept, count - kept);
+    return count > kept;
 }
 
 int vmbus_record_receive(int socket, struct vmbus_record *record)
 {
-    union control_buffer control;
+    union vmbus_foreign_room control;
     memset(record, 0, sizeof *record);
     for (uint32_t i = 0; i < VMBUS_FDS_MAX; i++)
         record->fd[i] = -1;
@@ -63,7 +43,7 @@ int vmbus_record_receive(int socket, struct vmbus_record *record)
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == ECONNRESET ? -EPIPE : -errno;
-    uint32_t surplus = collect_fds(&message, record);
+    bool surplus = keep_fds(&message, record);
     /* A record of no bytes and the end of the connection look alike; nobody sends empty records. */
     if (got == 0) {
         vmbus_record_close_fds(record);
@@ -88,13 +68,13 @@ void vmbus_record_close_fds(struct vmbus_record *record)
 {
     for (uint32_t i = 0; i < record->fd_count; i++)
         if (record->fd[i] >= 0)
-            close(record->fd[i]);
+            vmbus_foreign_close(&record->fd[i], 1);
     record->fd_count = 0;
 }
 
 int vmbus_record_send(int socket, const void *message, size_t length, const int *fds, uint32_t fd_count)
 {
-    union control_buffer control;
+    union vmbus_foreign_room control;
     memset(&control, 0, sizeof control);
     struct iovec part = {.iov_base = (void *)message, .iov_len = length};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};

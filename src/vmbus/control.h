@@ -168,6 +168,7 @@ struct vmbus_record {
     uint32_t length;
     int fd[VMBUS_FDS_MAX]; /* owned by the record until taken; -1 = none */
     uint32_t fd_count;
+    uint32_t strange; /* descriptors that came and no message has: neither memory nor a wake-up (foreign.h) */
 };
 
 /* Never waits. 0; -EAGAIN nothing there; -EMSGSIZE longer than 240 bytes, shorter than a header, or with more

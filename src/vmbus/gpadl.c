@@ -4,6 +4,7 @@
  * are the pages of the memory in order, so mapping the memory once maps the buffer.
  */
 #include "vmbus/gpadl.h"
+#include "vmbus/foreign.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ enum vmbus_gpadl_result vmbus_gpadl_add(struct vmbus_gpadl_table *table, const v
     struct vmbus_gpadl *gpadl = find_any(table, head.gpadl) ? NULL : free_entry(table);
     if (!gpadl || !pages || !vmbus_memory_acceptable(fd, pages)) {
         if (fd >= 0)
-            close(fd);
+            vmbus_foreign_close(&fd, 1);
         return VMBUS_GPADL_REFUSED;
     }
     *gpadl = (struct vmbus_gpadl){.used = true, .handle = head.gpadl, .pages = pages, .fd = fd};

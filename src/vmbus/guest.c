@@ -3,6 +3,7 @@
  * The guest's end of a channel: contact, offer, waiting (vpci-wire.md 3.2, 3.3, 5.3). The host is not trusted: sizes,
  * ids, descriptors and the window memory are checked, and nothing is waited for without a limit.
  */
+#include "vmbus/foreign.h"
 #include "vmbus/guest.h"
 
 #include <errno.h>
@@ -153,11 +154,11 @@ static int get_offer(struct vmbus_guest *guest)
 static void release(struct vmbus_guest *guest)
 {
     vmbus_memory_unmap(guest->window, guest->window_pages);
-    close(guest->socket);
+    vmbus_foreign_hang_up(guest->socket);
     if (guest->kick >= 0)
-        close(guest->kick);
+        vmbus_foreign_close(&guest->kick, 1);
     if (guest->wake_fd >= 0)
-        close(guest->wake_fd);
+        vmbus_foreign_close(&guest->wake_fd, 1);
     free(guest);
 }
 

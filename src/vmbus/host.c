@@ -3,15 +3,20 @@
  * The transport between two processes: rings and window in memory that both map, wake-ups, and control messages on a
  * socket (vpci-wire.md 3.2-3.5, 6.2).
  */
+#include "vmbus/foreign.h"
 #include "vmbus/gpadl.h"
 #include "vmbus/vmbus.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define STRANGE_MAX        16u /* descriptors of kinds that no message has, then the connection ends */
+#define UNREAD_OFFERS_MAX  2u  /* each has descriptors of ours with it */
 #define CONNECTION_ID_BASE 16u /* connection id = relid + this, as others do: 3.3 */
 
 struct shared_host {
@@ -20,6 +25,8 @@ struct shared_host {
     int window_fd;
     uint32_t window_pages;
     struct vmbus_offer offer;
+    uint32_t strange; /* descriptors */
+    unsigned offers;  /* sent since the guest had last read everything */
     struct vmbus_gpadl_table gpadls;
     bool contacted; /* a version is agreed */
     bool offered;
@@ -78,19 +85,24 @@ static void shared_destroy(struct vmbus_host *base)
     vmbus_wake_destroy(&host->wake);
     close_fd(host->base.kick);
     close_fd(host->window_fd);
-    close_fd(host->base.socket);
+    if (host->base.socket >= 0)
+        vmbus_foreign_hang_up(host->base.socket);
     free(host);
 }
 
 /* ---- control messages ------------------------------------------------------------------------------------------- */
 
+static void lose(struct shared_host *host)
+{
+    host->gone = true;
+    shutdown(host->base.socket, SHUT_RDWR); /* whoever polls the socket comes to vmbus_host_control and learns it */
+}
+
 /* A guest that does not read its messages loses the connection: nothing is queued for it here (6.1). */
 static void reply(struct shared_host *host, const void *message, size_t length, const int *fds, uint32_t fd_count)
 {
-    if (host->gone || vmbus_record_send(host->base.socket, message, length, fds, fd_count) == 0)
-        return;
-    host->gone = true;
-    shutdown(host->base.socket, SHUT_RDWR); /* whoever polls the socket comes to vmbus_host_control and learns it */
+    if (!host->gone && vmbus_record_send(host->base.socket, message, length, fds, fd_count) != 0)
+        lose(host);
 }
 
 static enum vmbus_event ignore(struct shared_host *host)
@@ -124,6 +136,15 @@ static enum vmbus_event on_contact(struct shared_host *host, struct vmbus_record
     return event;
 }
 
+/* With the one that is to be sent. How many descriptors may be on their way is one number for all guests. */
+static unsigned unread_offers(struct shared_host *host)
+{
+    int unread;
+    if (ioctl(host->base.socket, SIOCOUTQ, &unread) == 0 && unread == 0)
+        host->offers = 0;
+    return ++host->offers;
+}
+
 static void send_offer(struct shared_host *host)
 {
     struct vmbus_offer_channel offer = {
@@ -135,6 +156,10 @@ static void send_offer(struct shared_host *host)
     memcpy(offer.interface_id, host->offer.interface_id, sizeof offer.interface_id);
     memcpy(offer.instance_id, host->offer.instance_id, sizeof offer.instance_id);
     const int fds[] = {host->base.kick, host->wake.read_fd, host->window_fd};
+    if (unread_offers(host) > UNREAD_OFFERS_MAX) {
+        lose(host);
+        return;
+    }
     reply(host, &offer, sizeof offer, fds, 3);
 }
 
@@ -312,6 +337,11 @@ static enum vmbus_event shared_control(struct vmbus_host *base)
     if (host->gone)
         return VMBUS_GONE;
     int error = vmbus_record_receive(host->base.socket, &record);
+    host->strange += record.strange;
+    if (!error && host->strange > STRANGE_MAX)
+        vmbus_record_close_fds(&record);
+    if (host->strange > STRANGE_MAX)
+        error = -EPIPE;
     if (error == -EAGAIN)
         return VMBUS_NOTHING;
     if (error == -EMSGSIZE)

@@ -270,6 +270,14 @@ int vmbus_guest_wait(struct vmbus_guest *guest, int stop_fd, int timeout_ms);
 int vmbus_guest_sleep(struct vmbus_guest *guest, int stop_fd, int timeout_ms);
 bool vmbus_guest_gone(struct vmbus_guest *guest); /* rescinded or host gone; sticky, cheap */
 
+/* Sockets to who is not trusted. Closing a descriptor that such a peer sent, read or not, can take as long as the peer
+ * likes; these never wait for it. Any thread, AF_UNIX. */
+
+/* As recv() with MSG_DONTWAIT, with -errno; *descriptors says whether some came along. They are closed. */
+ptrdiff_t vmbus_foreign_receive(int socket, void *bytes, size_t room, bool *descriptors);
+/* Shuts the socket down and closes it, with what was sent and not read. */
+void vmbus_foreign_hang_up(int socket);
+
 /* Waiting is spin, then sleep: rounds of a pause instruction before a side sleeps. 0 = sleep at once. */
 #define VMBUS_SPIN_DEFAULT 2000u
 

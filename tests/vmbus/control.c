@@ -5,6 +5,8 @@
  */
 #include "raw.h"
 
+#include "lingering.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +14,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -271,6 +274,91 @@ static void a_guest_that_does_not_read_loses_its_connection_and_nobody_waits(voi
     raw_close(&raw);
 }
 
+/* Where a descriptor belongs, where none does, more than any message has, and in messages that were not read. */
+static void a_descriptor_whose_closing_waits_makes_nobody_wait(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct gpadl_message message = gpadl(1, 10);
+    struct vmbus_header unload = {.type = VMBUS_UNLOAD};
+    struct vmbus_record record;
+    struct lingering lingering[5];
+    raw_ready(&raw);
+    unsigned fds = open_fds();
+    for (unsigned i = 0; i < 5; i++)
+        lingering[i] = lingering_make();
+    assert_true(lingering_send(&lingering[0], raw.socket, &message, gpadl_size(10), 1));
+    assert_int_equal(vmbus_host_control(raw.host), VMBUS_NOTHING);
+    assert_int_equal(hear(&raw, &record), VMBUS_GPADL_CREATED);
+    assert_true(lingering_send(&lingering[1], raw.socket, &unload, sizeof unload, 1));
+    assert_int_equal(vmbus_host_control(raw.host), VMBUS_NOTHING);
+    assert_int_equal(hear(&raw, &record), VMBUS_UNLOAD_RESPONSE);
+    assert_true(lingering_send(&lingering[2], raw.socket, &unload, sizeof unload, 4));
+    assert_int_equal(vmbus_host_control(raw.host), VMBUS_NOTHING);
+    nothing_is_said(&raw);
+    assert_true(lingering_send(&lingering[3], raw.socket, NULL, 0, 1));
+    assert_true(lingering_send(&lingering[4], raw.socket, &unload, sizeof unload, 1));
+    vmbus_host_destroy(raw.host);
+    for (unsigned i = 0; i < 5; i++)
+        close(lingering[i].peer);
+    close(raw.socket);
+    wait_for_fds(raw.fds);
+    assert_true(fds > raw.fds);
+}
+
+static void a_guest_that_sends_such_descriptors_again_and_again_loses_its_connection(void **state)
+{
+    (void)state;
+    struct raw raw;
+    struct vmbus_header unload = {.type = VMBUS_UNLOAD};
+    struct lingering lingering;
+    raw_ready(&raw);
+    lingering = lingering_make();
+    assert_true(lingering_send(&lingering, raw.socket, &unload, sizeof unload, 17));
+    assert_int_equal(vmbus_host_control(raw.host), VMBUS_GONE);
+    vmbus_host_destroy(raw.host);
+    close(lingering.peer);
+    close(raw.socket);
+    wait_for_fds(raw.fds);
+}
+
+/* Without the privilege that lifts the limit on descriptors on their way. */
+static int greedy_and_honest(void)
+{
+    const struct rlimit few = {64, 64};
+    struct raw greedy[4], honest;
+    struct vmbus_initiate_contact again = {.header.type = VMBUS_INITIATE_CONTACT, .version = VMBUS_VERSION_4_0};
+    struct vmbus_header offers = {.type = VMBUS_REQUESTOFFERS};
+    if ((geteuid() == 0 && setresuid(65534, 65534, 65534) < 0) || setrlimit(RLIMIT_NOFILE, &few) < 0)
+        return 2;
+    for (unsigned i = 0; i < 4; i++) {
+        raw_open(&greedy[i]);
+        for (unsigned n = 0; n < 1000; n++) {
+            if (say(&greedy[i], &again, sizeof again) == VMBUS_GONE)
+                break;
+            if (say(&greedy[i], &offers, sizeof offers) == VMBUS_GONE)
+                break;
+        }
+    }
+    raw_open(&honest);
+    say(&honest, &again, sizeof again);
+    return say(&honest, &offers, sizeof offers) == VMBUS_GONE;
+}
+
+/* Offers carry descriptors, and how many may be on their way is one number for all. */
+static void offers_that_nobody_reads_cost_no_other_guest_its_own(void **state)
+{
+    (void)state;
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(greedy_and_honest());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_kick_eventfd_the_guest_made_blocking_does_not_block_the_host(void **state)
 {
     (void)state;
@@ -325,6 +413,9 @@ int main(void)
         ROW("6_3_indices_impossible_at_open", rings_that_begin_with_impossible_indices_are_not_opened),
         ROW("6_2_close_on_closed_released_on_live", closing_what_is_closed_or_not_ours_is_ignored),
         ROW("6_2_open_of_a_rescinded_offer_double_release", a_rescinded_offer_can_only_be_closed_and_released),
+        cmocka_unit_test(offers_that_nobody_reads_cost_no_other_guest_its_own),
+        cmocka_unit_test(a_descriptor_whose_closing_waits_makes_nobody_wait),
+        cmocka_unit_test(a_guest_that_sends_such_descriptors_again_and_again_loses_its_connection),
         ROW("6_1_message_slot_never_freed", a_guest_that_does_not_read_loses_its_connection_and_nobody_waits),
         ROW("6_1_signal_event_storm_on_a_blocking_eventfd",
             a_kick_eventfd_the_guest_made_blocking_does_not_block_the_host),

@@ -18,6 +18,12 @@ unsigned open_fds(void)
     return count;
 }
 
+void wait_for_fds(unsigned wanted)
+{
+    while (open_fds() != wanted)
+        usleep(1000);
+}
+
 void raw_open(struct raw *raw)
 {
     int ends[2];

@@ -34,6 +34,8 @@ struct gpadl_message {
 } __attribute__((packed));
 
 unsigned open_fds(void);
+/* What came from elsewhere is closed by a thread: until there are no more, for ever if one is left. */
+void wait_for_fds(unsigned wanted);
 void raw_open(struct raw *raw);
 void raw_close(struct raw *raw);
 enum vmbus_event say_with(struct raw *raw, const void *message, size_t length, const int *fds, uint32_t fd_count);

@@ -4,6 +4,8 @@
  */
 #include "far.h"
 
+#include "lingering.h"
+
 #include <sys/socket.h>
 
 static const struct vpci_slot_message query = {.type = VPCI_QUERY_RESOURCE_REQUIREMENTS};
@@ -112,6 +114,30 @@ static void a_batch_is_answered_in_order(void **state)
     for (unsigned i = 0; i < 100; i++)
         far_completion(far, 5000 + i);
     assert_true(far_alive(far));
+}
+
+/* ---- a VMM that sends more than bytes --------------------------------------------------------------------------- */
+
+/* Read, and left unread when the connection ends for what came before. */
+static void one_that_sends_a_descriptor_loses_its_connection_alone(void **state)
+{
+    struct far_host *host = *state;
+    struct far *far = &host->first;
+    const struct vfp_vmm_frame credit = {.length = sizeof credit, .type = VFP_VMM_CREDIT, .channel = far->id};
+    struct lingering read = lingering_make(), unread = lingering_make();
+    assert_true(lingering_send(&read, far->fd, &credit, sizeof credit, 2));
+    lingering_send(&unread, far->fd, &credit, sizeof credit, 1); /* it may have been hung up on already */
+    far_wait_ended(far);
+    assert_false(far->orderly);
+    assert_string_equal(far->reason, "the VMM sent a descriptor");
+    assert_true(far_alive(&host->second));
+    far_disconnect(far);
+    far_take_back(far);
+    far_offer(far);
+    far_up(far);
+    assert_true(far_alive(far));
+    close(read.peer);
+    close(unread.peer);
 }
 
 /* ---- a VMM that does not read ----------------------------------------------------------------------------------- */
@@ -277,6 +303,7 @@ int main(void)
         CASE(a_guest_that_does_not_read_stops_itself_and_nobody_else),
         CASE(rings_of_any_size_carry_packets_of_every_length),
         CASE(a_batch_is_answered_in_order),
+        CASE(one_that_sends_a_descriptor_loses_its_connection_alone),
         CASE(one_that_does_not_read_loses_its_connection_alone),
         CASE(the_same_interrupt_unread_is_sent_once),
         CASE(a_second_access_is_refused_and_the_first_is_answered),

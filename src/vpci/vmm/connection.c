@@ -163,16 +163,19 @@ static bool take_frames(struct vmm_connection *connection)
     return good && !connection->dead;
 }
 
-/* One read an event, so that a VMM that sends without end costs others no more than it may. */
+/* One read an event, so that a VMM that sends without end costs others no more than it may. No frame carries
+ * descriptors. */
 static bool fill(struct vmm_connection *connection)
 {
-    ssize_t got;
-    do
-        got = recv(connection->fd, connection->in + connection->filled, sizeof connection->in - connection->filled,
-                   MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
+    bool descriptors;
+    ptrdiff_t got = vmbus_foreign_receive(connection->fd, connection->in + connection->filled,
+                                          sizeof connection->in - connection->filled, &descriptors);
     if (got < 0)
-        return errno == EAGAIN;
+        return got == -EAGAIN;
+    if (descriptors) {
+        connection->reason = "the VMM sent a descriptor";
+        return false;
+    }
     connection->filled += (uint32_t)got;
     return got > 0;
 }
@@ -186,7 +189,8 @@ void vmm_connection_end(struct vmm *vmm, const char *reason)
         return;
     vmm->connection = NULL;
     vmm_channels_end(vmm, reason);
-    close(connection->fd);
+    epoll_ctl(vmm->loop->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    vmbus_foreign_hang_up(connection->fd);
     free(connection);
 }
 
@@ -233,7 +237,7 @@ static void turn_away(struct vmm *vmm, int fd)
         vmm->observer(vmm->observer_context, false, &error.frame);
     if (send(fd, &error, sizeof error, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         TRACE_NOTE("vmm", "a second VMM left before it was told");
-    close(fd);
+    vmbus_foreign_hang_up(fd);
 }
 
 void vmm_connection_accept(struct vmm *vmm, int fd)
@@ -248,7 +252,7 @@ void vmm_connection_accept(struct vmm *vmm, int fd)
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = connection ? connection->serial : 0};
     if (!connection || epoll_ctl(vmm->loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
         free(connection);
-        close(fd);
+        vmbus_foreign_hang_up(fd);
         return;
     }
     vmm->connection = connection;

@@ -158,6 +158,16 @@ int vmm_listen(struct vmm_loop *loop, const char *path, struct vmm **result)
     return 0;
 }
 
+/* Who has connected and was not accepted may have sent something already. */
+static void close_listener(int listener)
+{
+    int fd;
+    shutdown(listener, SHUT_RD);
+    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+        vmbus_foreign_hang_up(fd);
+    close(listener);
+}
+
 void vmm_close(struct vmm *vmm)
 {
     struct vmm_loop *loop = vmm->loop;
@@ -170,7 +180,7 @@ void vmm_close(struct vmm *vmm)
     vmm_connection_end(vmm, "the host no longer listens");
     pthread_mutex_unlock(&vmm->lock);
     pthread_mutex_unlock(&loop->lock);
-    close(vmm->listener);
+    close_listener(vmm->listener);
     unlink(vmm->path);
     pthread_mutex_destroy(&vmm->lock);
     free(vmm);
