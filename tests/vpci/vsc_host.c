@@ -323,6 +323,68 @@ static void a_host_that_dies_ends_everything_that_waits(void **state)
     rig_down(&rig);
 }
 
+/* Each notification that is taken brings the next, on the receiver's own thread: its ring is never found empty. */
+struct talk {
+    struct rig *rig;
+    PIRP irp;
+    VPCI_INVALIDATE_BLOCK_OUTPUT output;
+    atomic_bool stop;
+    sem_t ended;
+};
+
+static void listen_again(struct talk *talk);
+
+static NTSTATUS heard(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+{
+    struct talk *talk = context;
+    (void)device;
+    if (atomic_load(&talk->stop) || irp->IoStatus.Status != STATUS_SUCCESS) {
+        sem_post(&talk->ended);
+        return STATUS_MORE_PROCESSING_REQUIRED;
+    }
+    script_invalidate(&talk->rig->script, 0, 1);
+    listen_again(talk);
+    return STATUS_MORE_PROCESSING_REQUIRED;
+}
+
+static void listen_again(struct talk *talk)
+{
+    IoReuseIrp(talk->irp, STATUS_NOT_SUPPORTED);
+    PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(talk->irp);
+    next->MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
+    next->Parameters.DeviceIoControl.IoControlCode = IOCTL_VPCI_INVALIDATE_BLOCK;
+    next->Parameters.DeviceIoControl.OutputBufferLength = sizeof talk->output;
+    talk->irp->UserBuffer = &talk->output;
+    IoSetCompletionRoutine(talk->irp, heard, talk, TRUE, TRUE, TRUE);
+    IoCallDriver(talk->rig->pdo, talk->irp);
+}
+
+static void a_host_that_never_stops_talking_holds_up_no_deadline(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct sent sent;
+    struct talk talk = {.rig = &rig};
+    uint8_t data[4] = {0};
+    struct forgery silence = {.type = VPCI_WRITE_BLOCK_MESSAGE, .silent = true};
+    rig_up(&rig, 50);
+    rig.script.context = &silence;
+    rig.script.hook = forge;
+    sem_init(&talk.ended, 0, 0);
+    talk.irp = IoAllocateIrp(rig.pdo->StackSize, FALSE);
+    assert_non_null(talk.irp);
+    listen_again(&talk);
+    script_invalidate(&rig.script, 0, 1);
+    send_write(&rig, &sent, 3, data, 4);
+    assert_int_equal(ioctl_end(&sent), STATUS_IO_TIMEOUT);
+    atomic_store(&talk.stop, true);
+    while (sem_wait(&talk.ended) < 0)
+        continue;
+    IoFreeIrp(talk.irp);
+    sem_destroy(&talk.ended);
+    rig_down(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +397,7 @@ int main(void)
         cmocka_unit_test(repeated_relations_unknown_messages_and_unknown_ids_do_no_harm),
         cmocka_unit_test(a_function_that_is_no_longer_listed_is_removed_by_surprise),
         cmocka_unit_test(a_malformed_snapshot_of_a_running_bus_changes_nothing),
+        cmocka_unit_test(a_host_that_never_stops_talking_holds_up_no_deadline),
         cmocka_unit_test(silence_at_any_step_costs_only_the_limit),
         cmocka_unit_test(a_completion_with_another_id_is_no_completion),
         cmocka_unit_test(a_rescind_at_any_step_ends_the_connection_at_once),

@@ -29,6 +29,7 @@
 #define VSC_D0EXIT_MS       10000 /* vpci-wire.md 1.8 */
 #define VSC_RING_PAGES      5u    /* vpci-wire.md 1.1 */
 #define VSC_IN_FLIGHT_MAX   64u   /* requests the host has, vpci-wire.md 1.1 */
+#define VSC_BUDGET          256u  /* packets taken before deadlines and the end are looked for */
 #define VSC_QUEUED_MAX      1024u /* requests that wait for the ring or for one of those */
 #define VSC_INVALIDATES_MAX 64u   /* pended IOCTL_VPCI_INVALIDATE_BLOCK a function */
 #define VSC_MESSAGE_MAX     208u  /* the longest message sent, RESOURCES_ASSIGNED2, padded */

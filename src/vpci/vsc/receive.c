@@ -199,13 +199,14 @@ static void on_packet(struct vsc *vsc, const struct vmbus_packet *packet, const 
         TRACE_REFUSE("vsc", "PACKET_TYPE vpci-wire.md 1.1", "type %u", packet->type);
 }
 
-/* Takes everything from the ring. False: it is corrupt. */
-static bool take_all(struct vsc *vsc)
+/* Takes what is in the ring, of a host that never stops not all: who gives the ring back comes again. False: it is
+ * corrupt. */
+static bool take_some(struct vsc *vsc)
 {
     uint8_t payload[VPCI_PACKET_MAX];
     struct vmbus_packet packet;
     bool signal = false;
-    for (;;) {
+    for (unsigned i = 0; i < VSC_BUDGET; i++) {
         bool wants_signal;
         int length = vmbus_ring_receive(vmbus_guest_in(vsc->guest), &packet, payload, sizeof payload, &wants_signal);
         signal |= wants_signal;
@@ -231,7 +232,7 @@ static bool drain(struct vsc *vsc)
         vpci_window_ring_nudge(&vsc->window);
         return true;
     }
-    bool intact = take_all(vsc);
+    bool intact = take_some(vsc);
     vsc_ring_give(vsc);
     return intact;
 }
