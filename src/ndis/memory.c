@@ -11,7 +11,8 @@ bool ndis_handle_ok(NDIS_HANDLE handle, const char *routine)
 
     if (ndis_adapter_exists(room, handle) || ndis_driver_exists(room, handle))
         return true;
-    nt_violation_in(NDIS_RULE(BAD_NDIS_HANDLE), routine, "%s: %p is neither an adapter nor a driver handle", routine, handle);
+    nt_violation_in(NDIS_RULE(BAD_NDIS_HANDLE), routine, "%s: %p is neither an adapter nor a driver handle", routine,
+                    handle);
     return false;
 }
 
@@ -48,7 +49,7 @@ NDIS_EXPORT PMDL NdisAllocateMdl(NDIS_HANDLE NdisHandle, PVOID VirtualAddress, U
 
     if (!ndis_handle_ok(NdisHandle, "NdisAllocateMdl"))
         return NULL;
-    mdl = IoAllocateMdl(VirtualAddress, Length, FALSE, FALSE, NULL);
+    mdl = nt_mdl_for_driver(VirtualAddress, Length, __builtin_return_address(0));
     if (mdl)
         MmBuildMdlForNonPagedPool(mdl);
     return mdl;

@@ -179,6 +179,8 @@ size_t nt_pool_room(struct nt_pool *pool, const void *address);
 #define NT_TAG_MDL     0x206c644du /* "Mdl " */
 #define NT_TAG_RW_LOCK 0x4e645277u /* of NdisAllocateRWLock */
 void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag, bool zero);
+/* The same, zeroed, for a driver that called the executive from `caller`, where a leak comes from; NULL: not known. */
+void *nt_pool_allocate_for(struct nt_partition *partition, size_t size, uint32_t tag, void *caller);
 void nt_pool_free(struct nt_partition *partition, void *block, uint32_t tag, bool check_tag);
 
 void nt_faults_free(struct nt_faults *faults);

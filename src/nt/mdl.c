@@ -10,17 +10,22 @@
 
 #define NT_TAG_CONTIGUOUS 0x746e6f43u /* "Cont" */
 
-NT_EXPORT PMDL IoAllocateMdl(PVOID address, ULONG length, BOOLEAN secondary, BOOLEAN charge_quota, PIRP irp)
+PMDL nt_mdl_for_driver(PVOID address, ULONG length, PVOID caller)
 {
     size_t size = sizeof(MDL) + sizeof(PFN_NUMBER) * ADDRESS_AND_SIZE_TO_SPAN_PAGES(address, (ULONG64)length);
-    (void)charge_quota;
     if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateMdl") || nt_fault("IoAllocateMdl"))
         return NULL;
-    PMDL mdl = nt_pool_allocate(nt_partition_current, size, NT_TAG_MDL, true);
-    if (!mdl)
-        return NULL;
-    MmInitializeMdl(mdl, address, length);
-    if (!irp)
+    PMDL mdl = nt_pool_allocate_for(nt_partition_current, size, NT_TAG_MDL, caller);
+    if (mdl)
+        MmInitializeMdl(mdl, address, length);
+    return mdl;
+}
+
+NT_EXPORT PMDL IoAllocateMdl(PVOID address, ULONG length, BOOLEAN secondary, BOOLEAN charge_quota, PIRP irp)
+{
+    PMDL mdl = nt_mdl_for_driver(address, length, __builtin_return_address(0));
+    (void)charge_quota;
+    if (!mdl || !irp)
         return mdl;
     PMDL *link = &irp->MdlAddress;
     while (secondary && *link)

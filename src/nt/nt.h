@@ -137,6 +137,8 @@ bool nt_pool_holds(const void *address, size_t size);
 /* ExAllocatePoolWithTag of nonpaged pool by a routine of another room on behalf of a driver, which called it from
  * `caller`: where a leak comes from. Also there one of the calls that can be made to fail. */
 PVOID nt_pool_for_driver(SIZE_T size, ULONG tag, PVOID caller);
+/* IoAllocateMdl in the same way. */
+PMDL nt_mdl_for_driver(PVOID address, ULONG length, PVOID caller);
 
 /* ---- fault injection (include/vfplane/fault.h) ------------------------------------------------------------------ */
 

@@ -105,6 +105,11 @@ void *nt_pool_allocate(struct nt_partition *partition, size_t size, uint32_t tag
     return take(partition, size, tag, zero, NULL);
 }
 
+void *nt_pool_allocate_for(struct nt_partition *partition, size_t size, uint32_t tag, void *caller)
+{
+    return take(partition, size, tag, true, caller);
+}
+
 static const char *tag_text(uint32_t tag, char text[5])
 {
     for (int i = 0; i < 4; i++) {

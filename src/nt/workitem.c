@@ -21,7 +21,8 @@ NT_EXPORT PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
     if (!nt_partition_current || !nt_irql_at_most(DISPATCH_LEVEL, "IoAllocateWorkItem") ||
         nt_fault("IoAllocateWorkItem") || !nt_work_promise(nt_partition_current))
         return NULL;
-    PIO_WORKITEM item = nt_pool_allocate(nt_partition_current, sizeof(*item), NT_TAG_WORK_ITEM, true);
+    PIO_WORKITEM item =
+        nt_pool_allocate_for(nt_partition_current, sizeof(*item), NT_TAG_WORK_ITEM, __builtin_return_address(0));
     if (!item)
         return NULL;
     item->object = device;

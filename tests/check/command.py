@@ -170,6 +170,13 @@ def memory_that_is_not_its_own_is_not_freed():
 
 
 @case
+def an_mdl_that_is_not_freed_says_who_allocated_it():
+    _, rows = report(spoiled("leaks"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["MDL_LEAK"]
+    assert "allocated by spoil" in rows["MDL_LEAK"]["first"]["text"], rows["MDL_LEAK"]["first"]
+
+
+@case
 def a_stack_that_overflows_is_a_crash():
     _, rows = report(spoiled("overflows"), "--case", "scenario/once", status=1)
     assert broken(rows) == ["DRIVER_CRASH"] and "spoil_it" in rows["DRIVER_CRASH"]["first"]["report"]

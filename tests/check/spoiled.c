@@ -72,6 +72,15 @@ static VOID spoil_it(PNDIS_OID_REQUEST request)
 }
 #endif
 
+/* Takes an MDL for each request. */
+#ifdef SPOILED_LEAKS
+#define SPOILED_OID OID_SRIOV_RESET_VF
+static VOID spoil_it(PNDIS_OID_REQUEST request)
+{
+    (VOID) IoAllocateMdl(request, sizeof(*request), FALSE, FALSE, NULL);
+}
+#endif
+
 /* Ends requests as nobody does: never, with a status that there is not, or past the end of its stack. */
 #ifdef SPOILED_PENDS
 #define SPOILED_OID    OID_NIC_SWITCH_CREATE_SWITCH

@@ -7,6 +7,10 @@
 #include <ntintsafe.h>
 #include <ntstrsafe.h>
 
+/* Of wdm.h, and in neither table of facts. */
+C_ASSERT(DevicePropertyManufacturer == 0x8 && DevicePropertyFriendlyName == 0x9 && DevicePropertyBusTypeGuid == 0xc);
+C_ASSERT(DevicePropertyBusNumber == 0xe && DevicePropertyAddress == 0x10 && DevicePropertyUINumber == 0x11);
+
 static void a_drivers_long_stays_a_32_bit_number(void **state)
 {
     volatile long value = 0;
