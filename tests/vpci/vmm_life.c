@@ -5,6 +5,7 @@
 #include "far.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -331,6 +332,32 @@ static void one_vmm_at_a_time_and_a_silent_one_gives_way(void **state)
     assert_true(far_alive(far));
 }
 
+static void who_connects_when_no_descriptor_is_left_is_hung_up_on(void **state)
+{
+    struct far_host *host = *state;
+    struct far *far = &host->first;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_sec = 20};
+    struct rlimit before, few;
+    char byte;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", far->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), free_one = dup(fd);
+    assert_true(fd >= 0 && free_one >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    close(free_one);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)free_one, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int connected = connect(fd, (struct sockaddr *)&address, sizeof address);
+    ssize_t got = recv(fd, &byte, 1, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(fd);
+    assert_int_equal(connected, 0);
+    assert_int_equal(got, 0);
+    far_up(far);
+    assert_true(far_alive(far));
+}
+
 int main(void)
 {
 #define CLOSED_CASE(name) cmocka_unit_test_setup_teardown(name, far_set_up, far_tear_down)
@@ -348,6 +375,7 @@ int main(void)
         CLOSED_CASE(a_vmm_that_goes_after_any_step_leaves_nothing),
         OPEN_CASE(the_host_that_stops_listening_ends_the_connection),
         CLOSED_CASE(a_path_that_is_served_or_no_socket_is_refused_and_a_stale_one_replaced),
+        CLOSED_CASE(who_connects_when_no_descriptor_is_left_is_hung_up_on),
         CLOSED_CASE(one_vmm_at_a_time_and_a_silent_one_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

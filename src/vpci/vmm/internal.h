@@ -73,6 +73,7 @@ struct vmm {
 struct vmm_loop {
     pthread_mutex_t lock;
     int epoll;
+    int spare; /* a descriptor for who connects when there is no other; -1: not even that */
     uint64_t last_serial;
     struct vmm *vmms;
 };

@@ -28,6 +28,7 @@ struct vmm_loop *vmm_loop_create(void)
         free(loop);
         return NULL;
     }
+    loop->spare = fcntl(loop->epoll, F_DUPFD_CLOEXEC, 0);
     pthread_mutex_init(&loop->lock, NULL);
     return loop;
 }
@@ -37,17 +38,34 @@ void vmm_loop_destroy(struct vmm_loop *loop)
     if (!loop)
         return;
     close(loop->epoll);
+    if (loop->spare >= 0)
+        close(loop->spare);
     pthread_mutex_destroy(&loop->lock);
     free(loop);
 }
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
+/* Who stayed in the queue would be found there again at once, and again. */
+static void hang_up_one(struct vmm *vmm)
+{
+    struct vmm_loop *loop = vmm->loop;
+    if (loop->spare >= 0)
+        close(loop->spare);
+    int fd = accept4(vmm->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        vmbus_foreign_hang_up(fd);
+    loop->spare = fcntl(loop->epoll, F_DUPFD_CLOEXEC, 0);
+    TRACE_NOTE("vmm", "%s: no descriptor for who connected", vmm->path);
+}
+
 static void accept_one(struct vmm *vmm)
 {
     int fd = accept4(vmm->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
         vmm_connection_accept(vmm, fd);
+    else if (errno == EMFILE || errno == ENFILE)
+        hang_up_one(vmm);
 }
 
 static void serve(struct vmm_loop *loop, const struct epoll_event *event)
