@@ -136,6 +136,25 @@ static int look(int socket, int flags)
     return message.msg_controllen > 0;
 }
 
+/* Takes one message and closes its descriptors. True: some are not harmless, and so may be those behind them. */
+static bool take_descriptors(int socket)
+{
+    union vmbus_foreign_room control;
+    int fds[VMBUS_FOREIGN_MAX];
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+        return true;
+    uint32_t count = vmbus_foreign_collect(&message, fds);
+    bool strange = (message.msg_flags & MSG_CTRUNC) != 0;
+    for (uint32_t i = 0; i < count; i++)
+        strange |= !vmbus_foreign_harmless(fds[i]);
+    vmbus_foreign_close(fds, count);
+    return strange;
+}
+
 /* Looked at before it is taken, for who takes a message closes what of it finds no room. */
 static bool may_hold_descriptors(int socket)
 {
@@ -144,9 +163,12 @@ static bool may_hold_descriptors(int socket)
         return true;
     for (unsigned i = 0; i < RECORDS; i++) {
         int found = look(socket, MSG_PEEK);
-        if (found <= 0)
-            return found < 0;
-        look(socket, 0);
+        if (found == 0)
+            return false;
+        if (found < 0 && take_descriptors(socket))
+            return true;
+        if (found > 0)
+            look(socket, 0);
     }
     return true;
 }

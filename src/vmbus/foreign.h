@@ -14,11 +14,12 @@
 
 #include "vmbus/vmbus.h"
 
-/* As many as one message can carry; with less room the kernel closes what is left, and we wait for it. */
+/* As many as one message can carry, beside its sender's credentials; with less room the kernel closes what is left, and
+ * we wait for it. */
 #define VMBUS_FOREIGN_MAX 253u
 
 union vmbus_foreign_room {
-    char bytes[CMSG_SPACE(VMBUS_FOREIGN_MAX * sizeof(int))];
+    char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(VMBUS_FOREIGN_MAX * sizeof(int))];
     struct cmsghdr align;
 };
 
