@@ -67,6 +67,15 @@ static bool is_loaded(const char *path)
     return handle != NULL;
 }
 
+static bool is_cut(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool cut = fd >= 0 && !nt_image_whole(fd);
+    if (fd >= 0)
+        close(fd);
+    return cut;
+}
+
 /* The dynamic linker's sentence, which names the file it was given first; of missing symbols it names one, so they are
  * sought again. */
 static NTSTATUS not_loadable(const char *path, const char *given, struct nt_load_error *error)
@@ -97,6 +106,8 @@ static NTSTATUS load(const char *path, const char *given, struct nt_image *image
         snprintf(copy, sizeof(copy), "/proc/self/fd/%d", image->fd);
         path = copy;
     }
+    if (is_cut(path))
+        return nt_load_fail(error, STATUS_INVALID_IMAGE_FORMAT, given, "the file ends before its image does");
     image->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!image->handle)
         return not_loadable(path, given, error);

@@ -21,6 +21,8 @@ void nt_image_close(void *handle, int fd);
 NTSTATUS nt_load_fail(struct nt_load_error *error, NTSTATUS status, const char *path, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* whole.c: false when the file ends before the segments of its image do. True also for what is no image. */
+bool nt_image_whole(int fd);
 /* unresolved.c: the symbols that the file needs and neither this process nor the libraries it names have: "KeFoo,
  * NdisBar, and 12 more". Returns how many; 0 also for a file that is no ELF image, or one without section headers. */
 unsigned nt_image_unresolved(int fd, char *text, size_t size);

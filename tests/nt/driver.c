@@ -5,6 +5,7 @@
  */
 #include "nt_test.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -154,6 +155,32 @@ static void a_damaged_image_is_survived(void **state)
         nt_image_unresolved(memory, text, sizeof(text));
     }
     close(memory);
+}
+
+/* Wherever the file was cut: loaded, or refused; never a fault. */
+static void an_image_that_was_cut_is_refused(void **state)
+{
+    (void)state;
+    static unsigned char bytes[1 << 20];
+    struct nt_fixture *fixture = nt_test_begin(false);
+    struct nt_load_error error;
+    char name[] = "/tmp/nt-test-XXXXXX";
+    FILE *file = fopen(path_of("unresolved.so"), "r");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    int copy = mkstemp(name);
+    assert_int_equal(write(copy, bytes, size), size);
+    for (size_t length = size; length > 0; length -= length / 16 + 1) {
+        assert_int_equal(ftruncate(copy, (off_t)length), 0);
+        load(fixture, name, &error);
+        assert_non_null(strstr(error.text, "nt-test-"));
+        if (length < 0x1000 && length > sizeof(Elf64_Ehdr))
+            assert_non_null(strstr(error.text, "ends before its image"));
+    }
+    close(copy);
+    unlink(name);
+    nt_test_finish(fixture);
 }
 
 static void names_that_do_not_fit_are_counted(void **state)
@@ -351,6 +378,7 @@ int main(void)
         cmocka_unit_test(all_unresolved_symbols_are_named_and_no_others),
         cmocka_unit_test(an_error_begins_with_the_path_as_it_was_given),
         cmocka_unit_test(a_damaged_image_is_survived),
+        cmocka_unit_test(an_image_that_was_cut_is_refused),
         cmocka_unit_test(names_that_do_not_fit_are_counted),
         cmocka_unit_test(statuses_have_names_and_the_others_are_numbers),
         cmocka_unit_test(our_own_bus_drivers_are_no_doors),
