@@ -43,6 +43,9 @@ int parse_count(const char *option, const char *text, unsigned least, unsigned *
  * buffered goes out first. A complaint unless it is EXIT_OK. */
 int close_output(int result);
 
+/* Of a file that is read a line at a time: whatever it is, it comes to an end. */
+#define LINES_MAX 1000000u
+
 /* ---- configuration keywords -------------------------------------------------------------------------------------- */
 
 struct keyword;

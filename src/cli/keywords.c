@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_ROOM 4096u
+
 struct keyword {
     struct keyword *next;
     const char *value; /* in text, behind the name */
@@ -58,13 +60,16 @@ int keyword_add(struct keyword **list, const char *setting)
 
 static int load_lines(struct keyword **list, const char *path, FILE *file)
 {
-    char *line = NULL;
-    size_t size = 0;
+    char line[LINE_ROOM];
     unsigned number = 0;
     int result = 0;
-    while (!result && getline(&line, &size, file) >= 0) {
+    while (!result && fgets(line, sizeof(line), file)) {
+        bool cut = strlen(line) == sizeof(line) - 1 && line[sizeof(line) - 2] != '\n';
         char *setting = trim(line);
-        number++;
+        if (++number > LINES_MAX || cut) {
+            complain("%s:%u: %s", path, number, cut ? "the line is too long" : "too many lines");
+            return -EINVAL;
+        }
         if (*setting && *setting != '#' && *setting != ';')
             result = keyword_add(list, setting);
         if (result == -EINVAL)
@@ -72,7 +77,6 @@ static int load_lines(struct keyword **list, const char *path, FILE *file)
     }
     if (!result && ferror(file))
         result = -EIO;
-    free(line);
     return result;
 }
 

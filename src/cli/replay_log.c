@@ -54,6 +54,10 @@ static int load_lines(FILE *file, const char *path, struct capture *capture)
 {
     char line[512];
     for (unsigned number = 1; fgets(line, sizeof(line), file); number++) {
+        if (number > LINES_MAX) {
+            complain("%s: more than %u lines", path, LINES_MAX);
+            return -EINVAL;
+        }
         struct access access = {.line = number};
         int kind = parse_line(line, &access);
         if (kind < 0) {

@@ -330,6 +330,17 @@ def a_log_that_is_none_is_named():
 
 
 @case
+def a_file_without_an_end_is_refused():
+    one_line(vfplane("replay", "/dev/zero"), 2, "/dev/zero: more than 1000000 lines")
+    one_line(vfplane("run", "--keywords", "/dev/zero"), 2, "/dev/zero:1000001: too many lines")
+    one_line(vfplane("profile", "show", "/dev/zero"), 2, "/dev/zero: larger than")
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("*SRIOV=1\n*NumVFs=" + 5000 * " " + "4\n")
+        file.flush()
+        one_line(vfplane("run", "--keywords", file.name), 2, file.name + ":2: the line is too long")
+
+
+@case
 def a_chrome_trace_is_one_json_array_on_standard_output():
     result = vfplane("run", "--trace", "chrome")
     assert result.returncode == 0, result.stderr[-3000:]
