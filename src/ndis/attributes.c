@@ -97,8 +97,7 @@ static NDIS_STATUS check_sriov(const struct ndis_capabilities *given)
 
         if (!given->sriov[which].Header.Size)
             continue;
-        if ((flags & both) != both &&
-            (!(flags & NDIS_SRIOV_CAPS_PF_MINIPORT) || given->nic_switch[which].Header.Size))
+        if ((flags & both) != both && (!(flags & NDIS_SRIOV_CAPS_PF_MINIPORT) || given->nic_switch[which].Header.Size))
             continue;
         nt_violation_in(NDIS_RULE(SRIOV_CAPABILITIES), "NdisMSetMiniportAttributes", "flags %x%s", flags,
                         (flags & both) == both ? "" : " without NIC switch capabilities");
@@ -168,7 +167,8 @@ void ndis_capabilities_refresh(struct ndis_adapter *adapter, PNDIS_STATUS_INDICA
         ndis_unlock(&attributes->lock);
     }
     if (status != NDIS_STATUS_SUCCESS)
-        nt_violation(NDIS_RULE(STATUS_INDICATION_BUFFER), "NIC switch capabilities indicated without a valid structure");
+        nt_violation(NDIS_RULE(STATUS_INDICATION_BUFFER),
+                     "NIC switch capabilities indicated without a valid structure");
 }
 
 /* ---- registration, general -------------------------------------------------------------------------------- */

@@ -170,6 +170,25 @@ static bool none_left(const void *object)
     return *(PNDIS_OID_REQUEST const volatile *)&direct->requests == NULL;
 }
 
+/* Each that is left is pended. */
+static bool none_runs(const void *object)
+{
+    struct ndis_direct *direct = (struct ndis_direct *)object;
+    PNDIS_OID_REQUEST at;
+
+    ndis_lock(&direct->lock);
+    at = direct->requests;
+    while (at && ndis_slot_rests(ndis_slot_of(at)))
+        at = ndis_slot_of(at)->next;
+    ndis_unlock(&direct->lock);
+    return !at;
+}
+
+void ndis_direct_return(struct ndis_adapter *adapter, unsigned ms)
+{
+    ndis_gate_wait(&adapter->direct.gate, none_runs, &adapter->direct, ms);
+}
+
 void ndis_direct_drain(struct ndis_adapter *adapter, unsigned ms)
 {
     ndis_gate_wait(&adapter->direct.gate, none_left, &adapter->direct, ms);

@@ -158,8 +158,8 @@ static VOID unload(PDRIVER_OBJECT object)
     TRACE_DONE(span, "done");
     driver = ndis_driver_of(object);
     if (driver) {
-        nt_violation(NDIS_RULE(DRIVER_NOT_DEREGISTERED), "%s: MiniportUnload returned without NdisMDeregisterMiniportDriver",
-                     nt_driver_name(object));
+        nt_violation(NDIS_RULE(DRIVER_NOT_DEREGISTERED),
+                     "%s: MiniportUnload returned without NdisMDeregisterMiniportDriver", nt_driver_name(object));
         drop_driver(driver);
     }
     ndis_configurations_end(room, nt_driver_name(object));
@@ -257,7 +257,8 @@ NDIS_EXPORT VOID NdisMDeregisterMiniportDriver(NDIS_HANDLE NdisMiniportDriverHan
     if (!driver)
         return;
     if (has_adapter_of(driver)) {
-        nt_violation(NDIS_RULE(DRIVER_HAS_ADAPTERS), "NdisMDeregisterMiniportDriver while an adapter of the driver exists");
+        nt_violation(NDIS_RULE(DRIVER_HAS_ADAPTERS),
+                     "NdisMDeregisterMiniportDriver while an adapter of the driver exists");
         return;
     }
     drop_driver(driver);

@@ -279,8 +279,11 @@ void ndis_halt(struct ndis_adapter *adapter, NDIS_HALT_ACTION action)
     give_up_switch(adapter);
     ndis_pause(adapter);
     ndis_oids_close(adapter, atomic_load(&adapter->removed) ? NDIS_STATUS_NOT_ACCEPTED : NDIS_STATUS_CLOSING);
-    /* After removal the miniport may still end what it holds from MiniportHaltEx. */
-    if (!atomic_load(&adapter->removed)) {
+    /* After removal the miniport may still end what it holds from MiniportHaltEx; no handler runs into that, though. */
+    if (atomic_load(&adapter->removed)) {
+        ndis_oids_return(adapter, atomic_load(&adapter->patience));
+        ndis_direct_return(adapter, atomic_load(&adapter->patience));
+    } else {
         ndis_oids_drain(adapter, atomic_load(&adapter->patience));
         ndis_direct_drain(adapter, atomic_load(&adapter->patience));
     }

@@ -72,6 +72,13 @@ static void hand_to_worker(struct ndis_adapter *adapter, PNDIS_OID_REQUEST next)
     }
 }
 
+/* MiniportHaltEx after a removal waits only for handlers to return. */
+static void tell_halt(struct ndis_adapter *adapter)
+{
+    ndis_gate_wake(&adapter->oids.idle);
+    ndis_gate_wake(&adapter->direct.gate);
+}
+
 NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request,
                            MINIPORT_OID_REQUEST_HANDLER handler, bool *early)
 {
@@ -91,6 +98,8 @@ NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST reque
         *early = !ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_PENDED, 0));
         if (*early)
             status = (NDIS_STATUS)(ULONG)atomic_load(&slot->word);
+        else if (atomic_load(&adapter->removed))
+            tell_halt(adapter);
     } else if (!ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_DONE, 0))) {
         nt_violation(NDIS_RULE(OID_COMPLETED_TWICE), "%s: completed by NdisMOidRequestComplete and by returning %s",
                      slot->row->name, ndis_status_name(status));

@@ -160,6 +160,26 @@ static bool is_idle(const void *object)
     return atomic_load(&queue->owner) == 0;
 }
 
+/* The request in flight, if any, is pended or at the door. */
+static bool none_runs(const void *object)
+{
+    struct ndis_queue *queue = (struct ndis_queue *)object;
+    PNDIS_OID_REQUEST owner = ndis_queue_pin(queue);
+    bool none = !owner || ndis_slot_rests(ndis_slot_of(owner));
+
+    ndis_queue_unpin(queue);
+    return none;
+}
+
+void ndis_oids_return(struct ndis_adapter *adapter, unsigned ms)
+{
+    struct ndis_queue *queue = &adapter->oids;
+
+    atomic_store(&queue->draining, true);
+    ndis_gate_wait(&queue->idle, none_runs, queue, ms);
+    atomic_store(&queue->draining, false);
+}
+
 bool ndis_oids_drain(struct ndis_adapter *adapter, unsigned ms)
 {
     struct ndis_queue *queue = &adapter->oids;

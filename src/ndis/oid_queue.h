@@ -40,6 +40,14 @@ static inline bool ndis_slot_take(struct ndis_slot *slot, enum slot_state from, 
     return atomic_compare_exchange_strong(&slot->word, &expected, to);
 }
 
+/* No handler of the miniport has it: it may stay as it is for long. */
+static inline bool ndis_slot_rests(const struct ndis_slot *slot)
+{
+    uint64_t state = atomic_load(&slot->word) >> 32;
+
+    return state == SLOT_PENDED || state == SLOT_HELD;
+}
+
 /* What the miniport answered at once or before its handler returned; PENDING: it has the request. Calls `handler`
  * between the slot's states. */
 NDIS_STATUS ndis_slot_call(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request,

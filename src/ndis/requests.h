@@ -133,6 +133,8 @@ void ndis_oids_close(struct ndis_adapter *adapter, NDIS_STATUS status);
 void ndis_oids_flush(struct ndis_adapter *adapter, NDIS_STATUS status);
 /* Waits for the adapter to be idle; false when the miniport still holds a request after `ms` (0 = for ever). */
 bool ndis_oids_drain(struct ndis_adapter *adapter, unsigned ms);
+/* Waits, `ms` at most, until no handler of the miniport runs; what it has pended it may still hold. */
+void ndis_oids_return(struct ndis_adapter *adapter, unsigned ms);
 /* Takes the request in flight from the miniport, if it has been pending for `ms`, and ends it with a status: reported,
  * the miniport broke its contract. `when` says what it did not do in time. */
 void ndis_oids_abandon(struct ndis_adapter *adapter, unsigned ms, NDIS_STATUS status, const char *when);
@@ -168,6 +170,7 @@ struct ndis_direct {
 
 /* Waits `ms` for the miniport to complete them; those it did not are ended and reported after MiniportHaltEx. */
 void ndis_direct_drain(struct ndis_adapter *adapter, unsigned ms);
+void ndis_direct_return(struct ndis_adapter *adapter, unsigned ms); /* as ndis_oids_return */
 void ndis_direct_abandon(struct ndis_adapter *adapter, NDIS_STATUS status);
 
 #endif

@@ -251,12 +251,98 @@ static void removed_listener_is_never_called_again(void **state)
     nic_destroy(nic);
 }
 
+/* A handler that is still inside when the adapter goes. */
+struct inside {
+    struct nic *nic;
+    bool direct, pends;
+    NDIS_OID_REQUEST request;
+    ULONG value;
+    atomic_bool entered, halted, overlapped;
+};
+
+static NDIS_STATUS stay_inside(struct nic *nic, PNDIS_OID_REQUEST request)
+{
+    struct inside *inside = nic->user;
+
+    (void)request;
+    atomic_store(&inside->entered, true);
+    for (unsigned i = 0; i < 20000 && !atomic_load(&inside->halted); i++)
+        sched_yield();
+    atomic_store(&inside->overlapped, atomic_load(&inside->halted));
+    return inside->pends ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS;
+}
+
+static void halt_ends_what_is_pended(struct nic *nic)
+{
+    struct inside *inside = nic->user;
+
+    atomic_store(&inside->halted, true);
+    if (inside->pends && inside->direct)
+        NdisMDirectOidRequestComplete(nic->handle, &inside->request, NDIS_STATUS_NOT_ACCEPTED);
+    else if (inside->pends)
+        NdisMOidRequestComplete(nic->handle, &inside->request, NDIS_STATUS_NOT_ACCEPTED);
+}
+
+static NDIS_STATUS direct_handler(NDIS_HANDLE context, PNDIS_OID_REQUEST request)
+{
+    return stay_inside(context, request);
+}
+
+static VOID no_cancel(NDIS_HANDLE context, PVOID id)
+{
+    (void)context, (void)id;
+}
+
+static void *issue_one(void *context)
+{
+    struct inside *inside = context;
+
+    nt_enter(inside->nic->partition);
+    nic_request(&inside->request, NdisRequestQueryInformation, OID_GEN_VENDOR_ID, &inside->value, 4);
+    if (inside->direct)
+        NdisDirectOidRequest(inside->nic->binding, &inside->request);
+    else
+        NdisOidRequest(inside->nic->binding, &inside->request);
+    nt_enter(NULL);
+    return NULL;
+}
+
+static void a_removed_adapter_is_halted_when_its_handlers_have_returned(void **state)
+{
+    (void)state;
+    for (unsigned row = 0; row < 4; row++) {
+        struct nic *nic = nic_create(FAKE_HOST);
+        struct inside inside = {.nic = nic, .direct = row & 1, .pends = row & 2};
+        pthread_t thread;
+
+        nic->characteristics.DirectOidRequestHandler = direct_handler;
+        nic->characteristics.CancelDirectOidRequestHandler = no_cancel;
+        nic->user = &inside;
+        nic->on_oid = stay_inside;
+        nic->on_halt = halt_ends_what_is_pended;
+        assert_int_equal(nic_load(nic), STATUS_SUCCESS);
+        nic_add(nic);
+        assert_int_equal(nic_start(nic), STATUS_SUCCESS);
+        pthread_create(&thread, NULL, issue_one, &inside);
+        while (!atomic_load(&inside.entered))
+            sched_yield();
+        ndis_surprise_removed(nic->adapter);
+        ndis_halt(nic->adapter, NdisHaltDeviceSurpriseRemoved);
+        pthread_join(thread, NULL);
+        assert_true(inside.halted);
+        assert_false(inside.overlapped);
+        assert_int_equal(nt_violations(nic->partition), 0);
+        nic_destroy(nic);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eight_threads_keep_their_order_and_lose_nothing),
         cmocka_unit_test(stop_in_the_middle_of_requests_answers_every_one),
         cmocka_unit_test(removed_listener_is_never_called_again),
+        cmocka_unit_test(a_removed_adapter_is_halted_when_its_handlers_have_returned),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
 }
