@@ -6,20 +6,29 @@
 
 #include <errno.h>
 
+/* NULL: a PF driver that is no miniport, or one that was removed; `why` is what its caller gets. */
+static struct ndis_adapter *miniport_of(const struct vfp_adapter *adapter, int *why)
+{
+    *why = adapter->generic ? -EOPNOTSUPP : -ENODEV;
+    return ndis_adapter_of(adapter->pf->pdo);
+}
+
 int vfp_oid_hold(struct vfp_adapter *adapter, uint32_t oid, bool on)
 {
-    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    int why;
+    struct ndis_adapter *ndis = miniport_of(adapter, &why);
     if (!ndis)
-        return -ENODEV;
+        return why;
     return ndis_oid_hold(ndis, oid, on) ? 0 : -ENOSPC;
 }
 
 int vfp_oid_fetch(struct vfp_adapter *adapter, unsigned timeout_ms, struct vfp_held_oid *held)
 {
-    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    int why;
+    struct ndis_adapter *ndis = miniport_of(adapter, &why);
     ULONG64 id = 0;
     if (!ndis)
-        return -ENODEV;
+        return why;
     HOST_ENTER(adapter->host);
     PNDIS_OID_REQUEST request = ndis_oid_fetch(ndis, timeout_ms, &id);
     HOST_LEAVE();
@@ -37,9 +46,10 @@ int vfp_oid_fetch(struct vfp_adapter *adapter, unsigned timeout_ms, struct vfp_h
 
 int vfp_oid_release(struct vfp_adapter *adapter, const struct vfp_held_oid *held)
 {
-    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    int why;
+    struct ndis_adapter *ndis = miniport_of(adapter, &why);
     if (!ndis)
-        return -ENODEV;
+        return why;
     HOST_ENTER(adapter->host);
     bool released = ndis_oid_release(ndis, held->id, held->input_length, held->output_length);
     HOST_LEAVE();
@@ -48,9 +58,10 @@ int vfp_oid_release(struct vfp_adapter *adapter, const struct vfp_held_oid *held
 
 int vfp_oid_complete(struct vfp_adapter *adapter, const struct vfp_held_oid *held, int status, uint32_t bytes)
 {
-    struct ndis_adapter *ndis = ndis_adapter_of(adapter->pf->pdo);
+    int why;
+    struct ndis_adapter *ndis = miniport_of(adapter, &why);
     if (!ndis)
-        return -ENODEV;
+        return why;
     HOST_ENTER(adapter->host);
     bool completed = ndis_oid_complete(ndis, held->id, status, bytes);
     HOST_LEAVE();
