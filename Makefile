@@ -68,7 +68,8 @@ coverage:
 	@tools/install-packages.sh coverage
 	@WITH_TESTS=yes tools/build.sh build-coverage -Db_coverage=true -Dbuildtype=debug
 	@find build-coverage -name '*.gcda' -delete
-	@tools/run-tests.py build-coverage --timeout-multiplier 10 $(TESTS)
+	@COVERAGE_BUILD=$(CURDIR)/build-coverage/ LD_PRELOAD=$(CURDIR)/build-coverage/tests/coverage_exit.so \
+	    tools/run-tests.py build-coverage --timeout-multiplier 10 $(TESTS)
 	@tools/coverage.py build-coverage $(ARGS)
 
 # Guests that die at random points of their lives; `make test` has a fixed slice of it.
