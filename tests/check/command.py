@@ -17,6 +17,7 @@ REFNIC = os.path.join(BUILD, "drivers/refnic/refnic_pf.so")
 REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
 PROFILES = [os.path.join(BUILD, "profiles", name) for name in ("intel-82576.lspci", "nvme-qemu.lspci")]
 NO_ENTRY = os.path.join(BUILD, "tests/check/check_no_entry.so")
+VF_DIES = os.path.join(BUILD, "tests/path/vf_dies.so")
 
 CASES = []
 
@@ -67,6 +68,13 @@ def refnic_is_clean_on_both_profiles():
 def refnic_is_clean_with_a_guest():
     _, rows = report(REFNIC, "--vf", REFNIC_VF, "--case", "guest/run", status=0)
     assert not broken(rows), [rows[name] for name in broken(rows)]
+
+
+@case
+def a_vf_driver_that_kills_its_guest_is_a_crash():
+    _, rows = report(REFNIC, "--vf", VF_DIES, "--case", "guest/run", status=1)
+    assert broken(rows) == ["DRIVER_CRASH"], broken(rows)
+    assert "the guest with the VF driver was killed by" in json.dumps(rows["DRIVER_CRASH"]), rows["DRIVER_CRASH"]
 
 
 @case
@@ -220,6 +228,7 @@ def what_is_no_pf_driver_is_named_in_one_line():
     one_line(check(os.path.join(BUILD, "build.ninja")), "build.ninja")
     one_line(check(REFNIC, "--profile", "/nowhere.lspci"), "/nowhere.lspci")
     one_line(check(REFNIC, "--vf", NO_ENTRY, "--case", "guest/run"), "DriverEntry")
+    one_line(check(REFNIC, "--vf", REFNIC, "--case", "guest/run"), "refnic_pf.so did not start")
 
 
 @case

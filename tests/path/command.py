@@ -214,6 +214,27 @@ def a_file_that_is_no_profile_is_named():
 
 
 @case
+def keywords_come_from_a_file():
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+        file.write("# what an INF says\n; and more\n\n  *SRIOV = 0  \n*SRIOV=1\n\t*NumVFs\t=\t2\n")
+        file.flush()
+        assert vfplane("run", "--trace", "none", "--vfs", "2", "--keywords", file.name).returncode == 0
+        one_line(vfplane("run", "--trace", "none", "--vfs", "3", "--keywords", file.name), 2, "CREATE_SWITCH")
+        one_line(vfplane("run", "--trace", "none", "--keywords", file.name, "-k", "*SRIOV=0"), 2)
+        for wrong in ("no setting", "=1", "  = 1"):
+            file.write(f"{wrong}\n")
+            file.flush()
+            result = vfplane("run", "--keywords", file.name)
+            assert result.returncode == 2 and not result.stdout, result.stdout
+            assert f"{file.name}:7: '{wrong.strip()}' is no NAME=VALUE" in result.stderr, result.stderr
+            file.seek(file.tell() - len(wrong) - 1)
+            file.truncate()
+    assert "/nowhere.ini: No such file" in vfplane("run", "--keywords", "/nowhere.ini").stderr
+    assert "NAME=VALUE is needed" in vfplane("run", "--keyword", "*SRIOV").stderr
+    assert "vfplane: /: Input/output error" in vfplane("run", "--keywords", "/").stderr
+
+
+@case
 def a_profile_without_a_vf_is_named():
     one_line(vfplane("run", "--profile", os.path.join(SOURCE, "tests/data/82576-pf-2vfs.lspci")), 2,
              "82576-pf-2vfs.lspci", "VF")
