@@ -3,7 +3,8 @@
 """What the tests reach of src/: coverage.py BUILD_DIRECTORY [--write]
 
 Prints lines and branches of each room and of all. Every file below the aims must have a row with a reason in the table of
-docs/testing.md, and a file that is not below them must have none; --write puts the table there, keeping the reasons.
+docs/testing.md, and a file well above them must have none: threads take another way each time, so that a line or two come
+and go, and a file within MARGIN of an aim may have a row. --write puts the table there, keeping the reasons.
 The exit status is 0 when all of src/ is at the aims and the table is right.
 """
 import json
@@ -16,6 +17,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = os.path.join(ROOT, 'docs', 'testing.md')
 LINES, BRANCHES = 90.0, 80.0
+MARGIN = 3.0
 BEGIN, END = '<!-- begin: make coverage -->\n', '<!-- end: make coverage -->'
 HEAD = '| file | lines | branches | what is not reached, and why |\n|---|---|---|---|\n'
 WORDLESS = '(to be explained)'
@@ -25,7 +27,7 @@ def measure(build):
     """[(file, lines covered, lines, branches covered, branches)]"""
     with tempfile.NamedTemporaryFile(suffix='.json') as file:
         subprocess.run(['gcovr', '-r', ROOT, '--filter', os.path.join(ROOT, 'src') + '/', '--exclude-unreachable-branches',
-                        '--gcov-ignore-parse-errors', '--json-summary', '-o', file.name, build],
+                        '--gcov-ignore-parse-errors', '-j', str(os.cpu_count()), '--json-summary', '-o', file.name, build],
                        cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
         files = json.load(file)['files']
     return [(entry['filename'], entry['line_covered'], entry['line_total'], entry['branch_covered'],
@@ -41,8 +43,8 @@ def rates(rows):
     return percent(*sums[:2]), percent(*sums[2:])
 
 
-def below(lines, branches):
-    return lines < LINES or branches < BRANCHES
+def below(lines, branches, margin=0.0):
+    return lines < LINES + margin or branches < BRANCHES + margin
 
 
 def reasons(page):
@@ -56,11 +58,12 @@ def table_of(low, known):
     return BEGIN + HEAD + rows
 
 
-def complaints(low, known):
-    names = {row[0] for row in low}
+def complaints(rows, known):
+    names = {row[0] for row in rows if below(*rates([row]))}
+    near = {row[0] for row in rows if below(*rates([row]), MARGIN)}
     yield from (f'{name} is below the aims and not explained' for name in sorted(names)
                 if known.get(name, WORDLESS) == WORDLESS)
-    yield from (f'{name} is explained and no longer below the aims' for name in sorted(set(known) - names))
+    yield from (f'{name} is explained and no longer below the aims' for name in sorted(set(known) - near))
 
 
 def main(build, *options):
@@ -71,16 +74,16 @@ def main(build, *options):
         print(f'  {room:<14} {lines:5.1f} % of lines, {branches:5.1f} % of branches')
     lines, branches = rates(rows)
     print(f'  {"src":<14} {lines:5.1f} % of lines, {branches:5.1f} % of branches; aims {LINES:.0f} and {BRANCHES:.0f}')
-    low = [row for row in rows if below(*rates([row]))]
     with open(PAGE, encoding='utf-8') as file:
         page = file.read()
     known = reasons(page)
     if '--write' in options:
+        low = [row for row in rows if below(*rates([row])) or (row[0] in known and below(*rates([row]), MARGIN))]
         page = page[:page.index(BEGIN)] + table_of(low, known) + page[page.index(END):]
         with open(PAGE, 'w', encoding='utf-8') as file:
             file.write(page)
         known = reasons(page)
-    wrong = list(complaints(low, known))
+    wrong = list(complaints(rows, known))
     print(*(f'docs/testing.md: {what}' for what in wrong), sep='\n')
     return 1 if wrong or below(lines, branches) else 0
 

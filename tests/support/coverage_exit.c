@@ -50,8 +50,8 @@ static int visit(struct dl_phdr_info *image, size_t size, void *build)
 
 static void write_counters(void)
 {
-    char *build = getenv("COVERAGE_BUILD"); /* absolute; other programs' images are left alone */
-    if (build)
+    char *build = getenv("COVERAGE_BUILD"); /* absolute; other programs' images are left alone. Empty: all are. */
+    if (build && *build)
         dl_iterate_phdr(visit, build);
 }
 
