@@ -137,13 +137,17 @@ static void consume(struct vmbus_ring *ring, uint32_t bytes, _Bool *signal);
     ensures \result ==> 2 <= head->offset8 <= head->len8 && head->len8 * 8 + 8 <= available; */
 static _Bool descriptor_valid(const struct vmbus_descriptor *head, uint32_t available);
 
+/*@ requires sound(ring) && \valid(head);
+    requires \separated(head, ring, ring->data + (0 .. ring->size - 1));
+    assigns *head; */
+static void copy_descriptor(const struct vmbus_ring *ring, struct vmbus_descriptor *head);
+
 /*@ requires sound(ring) && \valid(head) && \valid(packet);
     requires \separated(head, packet, ring, ring->header, ring->data + (0 .. ring->size - 1));
     assigns ring->peer, *head, *packet;
     ensures sound(ring);
     ensures \result == 0 || \result == -EAGAIN || \result == -EPROTO;
-    ensures \result == 0 ==> 2 <= head->offset8 <= head->len8 && head->len8 * 8 + 8 < ring->size;
-    ensures \result == 0 ==> packet->length == (head->len8 - head->offset8) * 8; */
+    ensures \result == 0 ==> 2 <= head->offset8 <= head->len8 && head->len8 * 8 + 8 < ring->size; */
 static int next_descriptor(struct vmbus_ring *ring, struct vmbus_descriptor *head, struct vmbus_packet *packet);
 
 /*@ requires sound(ring) && \valid(packet) && \valid(signal);
@@ -162,6 +166,11 @@ int vmbus_ring_peek(struct vmbus_ring *ring, struct vmbus_packet *packet);
     assigns ring->peer, ring->waiting, ring->header->pending_send_sz;
     ensures sound(ring); */
 int vmbus_ring_has_room(struct vmbus_ring *ring, uint32_t length);
+
+/*@ requires sound(ring);
+    assigns ring->peer, ring->waiting, ring->header->pending_send_sz;
+    ensures sound(ring); */
+int vmbus_ring_is_drained(struct vmbus_ring *ring);
 
 /*@ requires sound(ring);
     assigns \nothing; */

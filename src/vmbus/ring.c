@@ -233,6 +233,11 @@ static void consume(struct vmbus_ring *ring, uint32_t bytes, bool *signal)
     *signal = producer_wants_signal(ring, bytes);
 }
 
+static void copy_descriptor(const struct vmbus_ring *ring, struct vmbus_descriptor *head)
+{
+    copy_out(ring, ring->index, (uint8_t *)head, DESCRIPTOR);
+}
+
 /* Copies the next descriptor. 0, -EAGAIN, -EPROTO. */
 static int next_descriptor(struct vmbus_ring *ring, struct vmbus_descriptor *head, struct vmbus_packet *packet)
 {
@@ -241,7 +246,7 @@ static int next_descriptor(struct vmbus_ring *ring, struct vmbus_descriptor *hea
         return available < 0 ? (int)available : -EAGAIN;
     if (available < DESCRIPTOR + TRAILER)
         return -EPROTO;
-    copy_out(ring, ring->index, (uint8_t *)head, DESCRIPTOR);
+    copy_descriptor(ring, head);
     if (!descriptor_valid(head, (uint32_t)available))
         return -EPROTO;
     *packet = (struct vmbus_packet){
@@ -267,7 +272,7 @@ int vmbus_ring_receive(struct vmbus_ring *ring, struct vmbus_packet *packet, voi
     int error = next_descriptor(ring, &head, packet);
     if (error)
         return error;
-    uint32_t length = packet->length;
+    uint32_t length = (uint32_t)(head.len8 - head.offset8) * 8;
     bool fits = length <= capacity;
     if (fits && length)
         copy_out(ring, advance(ring, ring->index, (uint32_t)head.offset8 * 8), buffer, length);
