@@ -27,7 +27,7 @@ def measure(build):
     """[(file, lines covered, lines, branches covered, branches)]"""
     with tempfile.NamedTemporaryFile(suffix='.json') as file:
         subprocess.run(['gcovr', '-r', ROOT, '--filter', os.path.join(ROOT, 'src') + '/', '--exclude-unreachable-branches',
-                        '--gcov-ignore-parse-errors', '--json-summary', '-o', file.name, build],
+                        '--gcov-ignore-parse-errors', '--json-summary', file.name, build],
                        cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
         files = json.load(file)['files']
     return [(entry['filename'], entry['line_covered'], entry['line_total'], entry['branch_covered'],
