@@ -29,7 +29,8 @@ def measure(build):
         subprocess.run(['gcovr', '-r', ROOT, '--filter', os.path.join(ROOT, 'src') + '/', '--exclude-unreachable-branches',
                         '--gcov-ignore-parse-errors', '--json-summary', file.name, build],
                        cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
-        files = json.load(file)['files']
+        with open(file.name, encoding='utf-8') as written:  # gcovr may have put another file there
+            files = json.load(written)['files']
     return [(entry['filename'], entry['line_covered'], entry['line_total'], entry['branch_covered'],
              entry['branch_total']) for entry in files]
 
