@@ -159,7 +159,7 @@ static VOID send_lists(NDIS_HANDLE context, PNET_BUFFER_LIST lists, NDIS_PORT_NU
 
 static VOID return_lists(NDIS_HANDLE context, PNET_BUFFER_LIST lists, ULONG flags)
 {
-    (void)context, (void)lists, (void)flags;
+    nic_log(context, "return:%p:%u", (void *)lists, flags);
 }
 
 static VOID cancel_send(NDIS_HANDLE context, PVOID id)

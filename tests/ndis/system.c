@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What NDIS gives a miniport beside the adapter: configuration keywords, memory, locks, events, work items, timers.
+ * What NDIS gives a miniport beside the adapter: configuration keywords, locks, events, work items, timers.
  */
 #include "nic.h"
 
@@ -102,20 +102,6 @@ static void keywords_of_two_partitions_do_not_meet(void **state)
     ndis_clear_keywords(other);
     nt_partition_destroy(other);
     nic_destroy(nic);
-}
-
-static void memory_is_the_partitions_pool(void **state)
-{
-    struct nic *nic = nic_running(FAKE_HOST);
-    UCHAR *memory = NdisAllocateMemoryWithTagPriority(nic->handle, 100, 0x31323334, NormalPoolPriority);
-    PVOID other = NdisAllocateMemoryWithTagPriority(nic->driver_handle, 16, 0x31323334, NormalPoolPriority);
-
-    (void)state;
-    assert_non_null(memory);
-    memset(memory, 1, 100);
-    NdisFreeMemory(memory, 100, 0);
-    NdisFreeMemoryWithTagPriority(nic->handle, other, 0x31323334);
-    nic_destroy(nic); /* checks that nothing leaked */
 }
 
 static void spin_lock_raises_and_restores(void **state)
@@ -246,31 +232,18 @@ static void timer_fires_at_dispatch_and_not_when_cancelled(void **state)
     nic_destroy(nic);
 }
 
-static void send_completion_of_nothing_is_reported(void **state)
-{
-    struct nic *nic = nic_running(FAKE_HOST);
-    NET_BUFFER_LIST list = {0};
-
-    (void)state;
-    NdisMSendNetBufferListsComplete(nic->handle, &list, 0);
-    assert_true(nic_saw_rule(nic, "SEND_NOT_PENDING"));
-    nic_destroy(nic);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keywords_read_as_integers_and_strings),
         cmocka_unit_test(subkeys_are_prefixes),
         cmocka_unit_test(keywords_of_two_partitions_do_not_meet),
-        cmocka_unit_test(memory_is_the_partitions_pool),
         cmocka_unit_test(spin_lock_raises_and_restores),
         cmocka_unit_test(rw_lock_shares_readers_and_excludes_a_writer),
         cmocka_unit_test(event_waits_and_times_out),
         cmocka_unit_test(sleeping_advances_the_virtual_clock),
         cmocka_unit_test(work_item_runs_at_passive_and_may_free_itself),
         cmocka_unit_test(timer_fires_at_dispatch_and_not_when_cancelled),
-        cmocka_unit_test(send_completion_of_nothing_is_reported),
     };
     return cmocka_run_group_tests_name("system", tests, NULL, NULL);
 }

@@ -21,11 +21,14 @@ struct nt_fixture {
     char rules[NT_TEST_RULES][48];
     char details[NT_TEST_RULES][168];
     unsigned count; /* of rules; written under the trace's lock */
+    char note[168]; /* the last one */
 };
 
 static inline void nt_test_record(struct trace_sink *sink, const struct trace_record *record)
 {
     struct nt_fixture *fixture = (struct nt_fixture *)sink;
+    if (record->kind == TRACE_NOTE)
+        memcpy(fixture->note, record->detail, sizeof(record->detail));
     if (record->kind != TRACE_REFUSED || fixture->count == NT_TEST_RULES)
         return;
     memcpy(fixture->rules[fixture->count], record->rule, sizeof(record->rule));

@@ -152,6 +152,19 @@ void bus_enable(struct bus *bus, UINT16 num_vfs)
     assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, num_vfs, FALSE, FALSE, TRUE), STATUS_SUCCESS);
 }
 
+struct bus_reply bus_send(struct bus *bus, IO_STACK_LOCATION stack)
+{
+    struct bus_reply reply;
+    PIRP irp = IoAllocateIrp(bus->pdo->StackSize, FALSE);
+    assert_non_null(irp);
+    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
+    *IoGetNextIrpStackLocation(irp) = stack;
+    reply.status = nt_call_driver_and_wait(bus->pdo, irp);
+    reply.information = irp->IoStatus.Information;
+    IoFreeIrp(irp);
+    return reply;
+}
+
 struct snapshot {
     uint16_t num_vfs;
     uint8_t space[];

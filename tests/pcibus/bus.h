@@ -38,6 +38,12 @@ struct bus *bus_begin_plain(void);
 /* Gives the interfaces back, removes the device; nothing may be reported or leak. */
 void bus_finish(struct bus *bus);
 void bus_enable(struct bus *bus, UINT16 num_vfs);
+struct bus_reply {
+    NTSTATUS status;
+    ULONG_PTR information;
+};
+/* An IRP with this location to the PDO, which came with STATUS_NOT_SUPPORTED. */
+struct bus_reply bus_send(struct bus *bus, IO_STACK_LOCATION stack);
 /* All of the PF's and every VF's configuration space, to show that nothing changed. Freed by bus_unchanged. */
 void *bus_snapshot(struct bus *bus);
 void bus_unchanged(struct bus *bus, void *snapshot);

@@ -9,16 +9,10 @@
 
 static NTSTATUS set_power(struct bus *bus, DEVICE_POWER_STATE state)
 {
-    PIRP irp = IoAllocateIrp(bus->pdo->StackSize, FALSE);
-    PIO_STACK_LOCATION stack = IoGetNextIrpStackLocation(irp);
-    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
-    stack->MajorFunction = IRP_MJ_POWER;
-    stack->MinorFunction = IRP_MN_SET_POWER;
-    stack->Parameters.Power.Type = DevicePowerState;
-    stack->Parameters.Power.State.DeviceState = state;
-    NTSTATUS status = nt_call_driver_and_wait(bus->pdo, irp);
-    IoFreeIrp(irp);
-    return status;
+    IO_STACK_LOCATION stack = {.MajorFunction = IRP_MJ_POWER, .MinorFunction = IRP_MN_SET_POWER};
+    stack.Parameters.Power.Type = DevicePowerState;
+    stack.Parameters.Power.State.DeviceState = state;
+    return bus_send(bus, stack).status;
 }
 
 static void sleep_and_wake(struct bus *bus)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * BUS_INTERFACE_STANDARD, IRP_MN_READ/WRITE_CONFIG, resources, identity and power of the PF's PDO: pci.md 5.5.
+ * BUS_INTERFACE_STANDARD, IRP_MN_READ/WRITE_CONFIG, resources of the PF's PDO: pci.md 5.5.
  */
 #include "bus.h"
 
@@ -127,32 +127,14 @@ static void a_dma_adapter_gives_common_buffers_and_refuses_a_slave(void **state)
 /* ---- IRPs ---------------------------------------------------------------------------------------------------------
  */
 
-struct reply {
-    NTSTATUS status;
-    ULONG_PTR information;
-};
-
-static struct reply send(struct bus *bus, IO_STACK_LOCATION stack)
-{
-    PIRP irp = IoAllocateIrp(bus->pdo->StackSize, FALSE);
-    assert_non_null(irp);
-    irp->IoStatus.Status = STATUS_NOT_SUPPORTED;
-    *IoGetNextIrpStackLocation(irp) = stack;
-    struct reply reply;
-    reply.status = nt_call_driver_and_wait(bus->pdo, irp);
-    reply.information = irp->IoStatus.Information;
-    IoFreeIrp(irp);
-    return reply;
-}
-
-static struct reply config(struct bus *bus, UCHAR minor, ULONG space, PVOID buffer, ULONG offset, ULONG length)
+static struct bus_reply config(struct bus *bus, UCHAR minor, ULONG space, PVOID buffer, ULONG offset, ULONG length)
 {
     IO_STACK_LOCATION stack = {.MajorFunction = IRP_MJ_PNP, .MinorFunction = minor};
     stack.Parameters.ReadWriteConfig.WhichSpace = space;
     stack.Parameters.ReadWriteConfig.Buffer = buffer;
     stack.Parameters.ReadWriteConfig.Offset = offset;
     stack.Parameters.ReadWriteConfig.Length = length;
-    return send(bus, stack);
+    return bus_send(bus, stack);
 }
 
 static void config_irps_carry_bytes(void **state)
@@ -160,7 +142,7 @@ static void config_irps_carry_bytes(void **state)
     (void)state;
     struct bus *bus = bus_begin();
     UCHAR line = 0x77, read = 0;
-    struct reply reply = config(bus, IRP_MN_WRITE_CONFIG, PCI_WHICHSPACE_CONFIG, &line, 0x3C, 1);
+    struct bus_reply reply = config(bus, IRP_MN_WRITE_CONFIG, PCI_WHICHSPACE_CONFIG, &line, 0x3C, 1);
     assert_int_equal(reply.status, STATUS_SUCCESS);
     assert_int_equal(reply.information, 1);
     reply = config(bus, IRP_MN_READ_CONFIG, PCI_WHICHSPACE_CONFIG, &read, 0x3C, 1);
@@ -191,7 +173,7 @@ static void refused_config_irps_have_their_status_and_information_zero(void **st
         for (UCHAR minor = IRP_MN_READ_CONFIG; minor <= IRP_MN_WRITE_CONFIG; minor++) {
             ULONG value = 0x12345678;
             void *snapshot = bus_snapshot(bus);
-            struct reply reply =
+            struct bus_reply reply =
                 config(bus, minor, rows[i].space, rows[i].no_buffer ? NULL : &value, rows[i].offset, rows[i].length);
             if (reply.status != rows[i].status || reply.information)
                 fail_msg("%s: %08x", rows[i].name, (unsigned)reply.status);
@@ -217,7 +199,7 @@ static void a_pf_in_reset_is_not_ready_to_config_irps(void **state)
     USHORT flr = 0x8000, vendor = 0x5A5A;
     assert_int_equal(bus->standard.SetBusData(context, PCI_WHICHSPACE_CONFIG, &flr, 0xA8, 2), 2);
     for (UCHAR minor = IRP_MN_READ_CONFIG; minor <= IRP_MN_WRITE_CONFIG; minor++) {
-        struct reply reply = config(bus, minor, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
+        struct bus_reply reply = config(bus, minor, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
         assert_int_equal(reply.status, STATUS_DEVICE_NOT_READY);
         assert_int_equal(reply.information, 0);
     }
@@ -226,7 +208,7 @@ static void a_pf_in_reset_is_not_ready_to_config_irps(void **state)
     assert_int_equal(bus->virt.EnableVirtualization(bus->virt.Context, 1, FALSE, FALSE, TRUE),
                      STATUS_INVALID_DEVICE_STATE);
     bus->now_ns += 100000000;
-    struct reply reply = config(bus, IRP_MN_READ_CONFIG, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
+    struct bus_reply reply = config(bus, IRP_MN_READ_CONFIG, PCI_WHICHSPACE_CONFIG, &vendor, 0, 2);
     assert_int_equal(reply.status, STATUS_SUCCESS);
     assert_int_equal(vendor, 0x8086);
     bus_enable(bus, 1);
@@ -238,8 +220,8 @@ static void resources_stand_in_the_order_drivers_rely_on(void **state)
 {
     (void)state;
     struct bus *bus = bus_begin();
-    struct reply reply =
-        send(bus, (IO_STACK_LOCATION){.MajorFunction = IRP_MJ_PNP, .MinorFunction = IRP_MN_QUERY_RESOURCES});
+    struct bus_reply reply =
+        bus_send(bus, (IO_STACK_LOCATION){.MajorFunction = IRP_MJ_PNP, .MinorFunction = IRP_MN_QUERY_RESOURCES});
     assert_int_equal(reply.status, STATUS_SUCCESS);
     PCM_RESOURCE_LIST list = (PCM_RESOURCE_LIST)reply.information;
     assert_int_equal(list->Count, 1);
@@ -279,74 +261,6 @@ static void resources_stand_in_the_order_drivers_rely_on(void **state)
     bus_finish(bus);
 }
 
-static bool wide_equal(const WCHAR *wide, const char *text)
-{
-    while (*text && *wide == (WCHAR)(UCHAR)*text)
-        wide++, text++;
-    return !*wide && !*text;
-}
-
-static void the_pdo_says_who_it_is(void **state)
-{
-    (void)state;
-    struct bus *bus = bus_begin();
-    IO_STACK_LOCATION stack = {.MajorFunction = IRP_MJ_PNP, .MinorFunction = IRP_MN_QUERY_ID};
-    stack.Parameters.QueryId.IdType = BusQueryDeviceID;
-    struct reply reply = send(bus, stack);
-    assert_int_equal(reply.status, STATUS_SUCCESS);
-    assert_true(wide_equal((PWSTR)reply.information, "PCI\\VEN_8086&DEV_10C9&SUBSYS_11001AF4&REV_01"));
-    ExFreePool((PVOID)reply.information);
-    stack.Parameters.QueryId.IdType = BusQueryContainerID;
-    assert_int_equal(send(bus, stack).status, STATUS_NOT_SUPPORTED);
-
-    ULONG number = 77, length;
-    GUID guid;
-    assert_int_equal(IoGetDeviceProperty(bus->pdo, DevicePropertyBusNumber, sizeof(number), &number, &length), 0);
-    assert_int_equal(number, 1);
-    assert_int_equal(IoGetDeviceProperty(bus->pdo, DevicePropertyAddress, sizeof(number), &number, &length), 0);
-    assert_int_equal(number, 0);
-    assert_int_equal(IoGetDeviceProperty(bus->pdo, DevicePropertyBusTypeGuid, 1, &guid, &length),
-                     STATUS_BUFFER_TOO_SMALL);
-    assert_int_equal(length, sizeof(guid));
-    WCHAR ids[256];
-    assert_int_equal(IoGetDeviceProperty(bus->pdo, DevicePropertyHardwareID, sizeof(ids), ids, &length), 0);
-    assert_int_equal(ids[length / 2 - 1], 0);
-    assert_int_equal(ids[length / 2 - 2], 0);
-    bus_finish(bus);
-}
-
-static void power_irps_move_the_device(void **state)
-{
-    (void)state;
-    struct bus *bus = bus_begin();
-    USHORT command;
-    IO_STACK_LOCATION stack = {.MajorFunction = IRP_MJ_POWER, .MinorFunction = IRP_MN_SET_POWER};
-    bus_enable(bus, 1);
-    stack.Parameters.Power.Type = DevicePowerState;
-    stack.Parameters.Power.State.DeviceState = PowerDeviceD3;
-    assert_int_equal(send(bus, stack).status, STATUS_SUCCESS);
-    assert_int_equal(bus->virt.GetVirtualFunctionData(bus->virt.Context, 0, &command, 4, 2), 0);
-    stack.Parameters.Power.State.DeviceState = PowerDeviceMaximum;
-    assert_int_equal(send(bus, stack).status, STATUS_INVALID_PARAMETER);
-    stack.Parameters.Power.State.DeviceState = PowerDeviceD0;
-    assert_int_equal(send(bus, stack).status, STATUS_SUCCESS);
-    bus->nt->count = 0;
-    bus_finish(bus);
-}
-
-static void a_minor_function_nobody_knows_keeps_its_status(void **state)
-{
-    (void)state;
-    struct bus *bus = bus_begin();
-    static const UCHAR minors[] = {IRP_MN_EJECT, IRP_MN_SET_LOCK, 0x0E, 0x19, 0xFF};
-    for (size_t i = 0; i < sizeof(minors); i++)
-        assert_int_equal(send(bus, (IO_STACK_LOCATION){.MajorFunction = IRP_MJ_PNP, .MinorFunction = minors[i]}).status,
-                         STATUS_NOT_SUPPORTED);
-    assert_int_equal(send(bus, (IO_STACK_LOCATION){.MajorFunction = IRP_MJ_DEVICE_CONTROL}).status,
-                     STATUS_INVALID_DEVICE_REQUEST);
-    bus_finish(bus);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,9 +273,6 @@ int main(void)
         cmocka_unit_test(refused_config_irps_have_their_status_and_information_zero),
         cmocka_unit_test(a_pf_in_reset_is_not_ready_to_config_irps),
         cmocka_unit_test(resources_stand_in_the_order_drivers_rely_on),
-        cmocka_unit_test(the_pdo_says_who_it_is),
-        cmocka_unit_test(power_irps_move_the_device),
-        cmocka_unit_test(a_minor_function_nobody_knows_keeps_its_status),
     };
     return cmocka_run_group_tests_name("standard", tests, NULL, NULL);
 }
