@@ -114,13 +114,6 @@ static const char *misplaced(struct vstack_vf *vf, unsigned index, uint64_t addr
     return NULL;
 }
 
-static void tell(struct vstack_vf *vf, unsigned index, bool mapped)
-{
-    const struct vstack_bar *bar = &vf->bars[index];
-    if (vf->partition.bar)
-        vf->partition.bar(vf->context, index, mapped, bar->guest_address, bar->system_address, bar->size);
-}
-
 static void map_one(struct vstack_vf *vf, unsigned index)
 {
     struct vstack_bar *bar = &vf->bars[index];
@@ -142,7 +135,7 @@ static void map_one(struct vstack_vf *vf, unsigned index)
     }
     TRACE_NOTE("vstack", "Memory Enable 0 -> 1: BAR %u mapped at %llx, %llu bytes", index, (unsigned long long)address,
                (unsigned long long)bar->size);
-    tell(vf, index, true);
+    vstack_traps_bar(vf, index, true);
 }
 
 /* Memory Enable was just set / cleared by the one thread that may (vstack.h), so what is mapped changes only here. */
@@ -166,7 +159,7 @@ void vstack_bars_unmap(struct vstack_vf *vf)
             continue;
         TRACE_NOTE("vstack", "Memory Enable 1 -> 0: BAR %u unmapped from %llx", i,
                    (unsigned long long)vf->bars[i].guest_address);
-        tell(vf, i, false);
+        vstack_traps_bar(vf, i, false);
     }
 }
 

@@ -7,8 +7,7 @@
 
 #include "vstack/generic_road.h"
 
-/* A callback has no pending end, and only STATUS_SUCCESS and its kin are success. */
-static NDIS_STATUS result(NTSTATUS status)
+NDIS_STATUS vstack_generic_result(NTSTATUS status)
 {
     if (status == STATUS_PENDING)
         return NDIS_STATUS_FAILURE;
@@ -60,7 +59,7 @@ NDIS_STATUS vstack_generic_transfer(struct vstack_generic *generic, USHORT vf, e
     status = transfers[kind].call(&generic->pf, vf, where, data, length);
     TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
-    return result(status);
+    return vstack_generic_result(status);
 }
 
 NDIS_STATUS vstack_generic_reset(struct vstack_generic *generic, USHORT vf)
@@ -72,7 +71,7 @@ NDIS_STATUS vstack_generic_reset(struct vstack_generic *generic, USHORT vf)
     status = generic->pf.ResetVf ? generic->pf.ResetVf(generic->pf.Context, vf) : VSTACK_MISSING;
     TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
-    return result(status);
+    return vstack_generic_result(status);
 }
 
 /* NdisDeviceStateD0.. and PowerDeviceD0.. are the same numbers. A guest's VF is never armed to wake the machine. */
@@ -87,18 +86,33 @@ static NDIS_STATUS set_power(struct vstack_generic *generic, USHORT vf, ULONG st
         status = generic->pf.SetVfPowerState(generic->pf.Context, vf, (DEVICE_POWER_STATE)state, FALSE);
     TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
-    return result(status);
+    return vstack_generic_result(status);
+}
+
+/* What a change of the VF's state changes of its mitigated ranges is in force when the request is answered. */
+static NDIS_STATUS change(struct vstack_vf *vf)
+{
+    struct vstack_generic *generic = vf->stack->generic;
+    NDIS_STATUS status = vf->sent.kind == VSTACK_RESET ? vstack_generic_reset(generic, vf->id)
+                                                       : set_power(generic, vf->id, vf->sent.value);
+
+    vstack_mitigation_catch_up(vf);
+    return status;
 }
 
 NDIS_STATUS vstack_generic_call(struct vstack_vf *vf)
 {
-    struct vstack_generic *generic = vf->stack->generic;
-
-    if (vf->sent.kind == VSTACK_RESET)
-        return vstack_generic_reset(generic, vf->id);
-    if (vf->sent.kind == VSTACK_POWER)
-        return set_power(generic, vf->id, vf->sent.value);
-    return vstack_generic_transfer(generic, vf->id, vf->sent.kind, vf->sent.where, vf->buffer, vf->sent.size);
+    switch (vf->sent.kind) {
+    case VSTACK_RESET:
+    case VSTACK_POWER:
+        return change(vf);
+    case VSTACK_REGISTER_READ:
+    case VSTACK_REGISTER_WRITE:
+        return vstack_mitigation_access(vf);
+    default:
+        return vstack_generic_transfer(vf->stack->generic, vf->id, vf->sent.kind, vf->sent.where, vf->buffer,
+                                       vf->sent.size);
+    }
 }
 
 /* ---- what a VF is, and where ------------------------------------------------------------------------------------ */
@@ -151,7 +165,7 @@ NDIS_STATUS vstack_generic_bars(struct vstack_generic *generic, USHORT vf, ULONG
         status = pf->QueryProbedBars(pf->Context, values);
     TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
-    return result(status);
+    return vstack_generic_result(status);
 }
 
 NDIS_STATUS vstack_generic_resource(struct vstack_generic *generic, USHORT vf, USHORT bar,
@@ -165,5 +179,5 @@ NDIS_STATUS vstack_generic_resource(struct vstack_generic *generic, USHORT vf, U
         status = generic->pf.GetResourceForBar(generic->pf.Context, vf, bar, resource);
     TRACE_DONE(span, "%s", nt_status_name(status));
     nt_enter(before);
-    return result(status);
+    return vstack_generic_result(status);
 }

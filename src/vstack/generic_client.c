@@ -32,78 +32,11 @@ static NTSTATUS control(struct vstack_generic *generic, ULONG code, void *input,
     return status;
 }
 
-/* ---- IOCTLs that stay pending -------------------------------------------------------------------------------- */
+/* ---- what is heard ------------------------------------------------------------------------------------------- */
 
-static void end(struct vstack_listener *listener)
+static bool event(struct vstack_listener *listener, const void *output)
 {
     struct vstack_generic *generic = listener->generic;
-
-    pthread_mutex_lock(&generic->lock);
-    listener->ended = true;
-    pthread_cond_broadcast(&generic->changed);
-    pthread_mutex_unlock(&generic->lock);
-}
-
-static void heard(PDEVICE_OBJECT device, PVOID context);
-
-/* At whatever IRQL the PF driver completes; what is to be done is done at PASSIVE_LEVEL. */
-static NTSTATUS completed(PDEVICE_OBJECT device, PIRP irp, PVOID context)
-{
-    struct vstack_listener *listener = context;
-
-    (void)device, (void)irp;
-    IoQueueWorkItem(listener->work, heard, NormalWorkQueue, listener);
-    return STATUS_MORE_PROCESSING_REQUIRED;
-}
-
-/* Makes it pending, again. Once the client closes it stays as it is, so that the one cancel reaches the last one. */
-static void listen(struct vstack_listener *listener)
-{
-    struct vstack_generic *generic = listener->generic;
-    PIO_STACK_LOCATION next;
-    bool closing;
-
-    pthread_mutex_lock(&generic->lock);
-    closing = generic->closing;
-    if (!closing) {
-        IoReuseIrp(listener->irp, STATUS_SUCCESS);
-        memset(listener->output, 0, sizeof(listener->output));
-        listener->irp->AssociatedIrp.SystemBuffer = listener->output;
-        next = IoGetNextIrpStackLocation(listener->irp);
-        next->MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
-        next->Parameters.DeviceIoControl.IoControlCode = listener->code;
-        next->Parameters.DeviceIoControl.OutputBufferLength = listener->size;
-        IoSetCompletionRoutine(listener->irp, completed, listener, TRUE, TRUE, TRUE);
-    }
-    pthread_mutex_unlock(&generic->lock);
-    if (closing)
-        end(listener);
-    else
-        IofCallDriver(generic->top, listener->irp);
-}
-
-/* A PF driver that fails the request will fail the next one too: it is not asked again. */
-static void heard(PDEVICE_OBJECT device, PVOID context)
-{
-    struct vstack_listener *listener = context;
-    const IO_STATUS_BLOCK result = listener->irp->IoStatus;
-
-    (void)device;
-    if (result.Status == STATUS_SUCCESS && result.Information == listener->size) {
-        listener->heard(listener->generic, listener->output);
-        listen(listener);
-        return;
-    }
-    if (result.Status == STATUS_NO_SUCH_DEVICE || result.Status == STATUS_DELETE_PENDING)
-        vstack_pf_removed(listener->generic->stack);
-    else if (result.Status != STATUS_CANCELLED)
-        TRACE_REFUSE("vstack", "SRIOV_IOCTL_ANSWER pci.md 5.9", "IOCTL %08x: %s with %llu bytes", listener->code,
-                     nt_status_name(result.Status), (unsigned long long)result.Information);
-    end(listener);
-}
-
-static void event(struct vstack_generic *generic, const void *output)
-{
     SRIOV_PNP_EVENT_COMPLETE word = {STATUS_SUCCESS};
     SRIOV_PF_EVENT code;
 
@@ -121,84 +54,48 @@ static void event(struct vstack_generic *generic, const void *output)
         TRACE_REFUSE("vstack", "REBALANCE_WITH_GUESTS pci.md 3.6", "VFs are given out");
     control(generic, IOCTL_SRIOV_EVENT_COMPLETE, &word, sizeof(word));
     TRACE_DONE(span, "%s", nt_status_name(word.QueryStatus));
+    return true;
 }
 
-static void invalidation(struct vstack_generic *generic, const void *output)
+static bool invalidation(struct vstack_listener *listener, const void *output)
 {
+    struct vstack *stack = listener->generic->stack;
     SRIOV_INVALIDATE_BLOCK block;
 
     memcpy(&block, output, sizeof(block));
     if (block.VfIndex == SRIOV_INVALIDATE_BLOCK_ALL_VFS)
-        vstack_invalidate_all(generic->stack, block.BlockMask);
+        vstack_invalidate_all(stack, block.BlockMask);
     else
-        vstack_on_invalidate(generic->stack, block.VfIndex, block.BlockMask);
+        vstack_on_invalidate(stack, block.VfIndex, block.BlockMask);
+    return true;
 }
 
 /* ---- attached ------------------------------------------------------------------------------------------------ */
 
-static bool make(struct vstack_listener *listener, struct vstack_generic *generic, ULONG code, ULONG size,
-                 void (*heard)(struct vstack_generic *generic, const void *output))
-{
-    struct nt_partition *before = nt_enter(generic->partition);
-
-    *listener = (struct vstack_listener){.generic = generic, .code = code, .size = size, .heard = heard};
-    listener->irp = IoAllocateIrp(generic->top->StackSize, FALSE);
-    listener->work = IoAllocateWorkItem(generic->top);
-    nt_enter(before);
-    return listener->irp && listener->work;
-}
-
-static void discard(struct vstack_listener *listener)
-{
-    struct nt_partition *before = nt_enter(listener->generic->partition);
-
-    if (listener->irp)
-        IoFreeIrp(listener->irp);
-    if (listener->work)
-        IoFreeWorkItem(listener->work);
-    nt_enter(before);
-}
-
-static void start(struct vstack_listener *listener)
-{
-    struct nt_partition *before = nt_enter(listener->generic->partition);
-    listen(listener);
-    nt_enter(before);
-}
-
-static void stop(struct vstack_listener *listener)
-{
-    struct vstack_generic *generic = listener->generic;
-    struct nt_partition *before = nt_enter(generic->partition);
-
-    IoCancelIrp(listener->irp);
-    pthread_mutex_lock(&generic->lock);
-    while (!listener->ended)
-        pthread_cond_wait(&generic->changed, &generic->lock);
-    pthread_mutex_unlock(&generic->lock);
-    nt_enter(before);
-    discard(listener);
-}
-
 NTSTATUS vstack_client_attach(struct vstack_generic *generic)
 {
     NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
-    bool made = make(&generic->events, generic, IOCTL_SRIOV_NOTIFICATION, sizeof(SRIOV_PF_EVENT), event);
+    bool made;
 
-    made = make(&generic->invalidations, generic, IOCTL_SRIOV_INVALIDATE_BLOCK, sizeof(SRIOV_INVALIDATE_BLOCK),
-                invalidation) &&
-           made;
+    generic->events = (struct vstack_listener){
+        .generic = generic, .code = IOCTL_SRIOV_NOTIFICATION, .size = sizeof(SRIOV_PF_EVENT), .heard = event};
+    generic->invalidations = (struct vstack_listener){.generic = generic,
+                                                      .code = IOCTL_SRIOV_INVALIDATE_BLOCK,
+                                                      .size = sizeof(SRIOV_INVALIDATE_BLOCK),
+                                                      .heard = invalidation};
+    made = vstack_listener_make(&generic->events);
+    made = vstack_listener_make(&generic->invalidations) && made;
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_ATTACH", "the generic road");
     if (made)
         status = control(generic, IOCTL_SRIOV_ATTACH, NULL, 0);
     TRACE_DONE(span, "%s", nt_status_name(status));
     if (status != STATUS_SUCCESS) {
-        discard(&generic->events);
-        discard(&generic->invalidations);
+        vstack_listener_discard(&generic->events);
+        vstack_listener_discard(&generic->invalidations);
         return NT_SUCCESS(status) ? STATUS_UNSUCCESSFUL : status;
     }
-    start(&generic->events);
-    start(&generic->invalidations);
+    vstack_listener_start(&generic->events);
+    vstack_listener_start(&generic->invalidations);
     return STATUS_SUCCESS;
 }
 
@@ -210,7 +107,7 @@ void vstack_client_detach(struct vstack_generic *generic)
     pthread_mutex_unlock(&generic->lock);
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_DETACH", "the generic road");
     control(generic, IOCTL_SRIOV_DETACH, NULL, 0);
-    stop(&generic->events);
-    stop(&generic->invalidations);
+    vstack_listener_stop(&generic->events);
+    vstack_listener_stop(&generic->invalidations);
     TRACE_DONE(span, "detached");
 }

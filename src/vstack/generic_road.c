@@ -101,6 +101,7 @@ static void release(struct vstack_vf *vf)
 
     if (!vf->allocated)
         return;
+    vstack_mitigation_end(vf);
     vstack_gate_enter(generic);
     vstack_generic_reset(generic, vf->id);
     vstack_gate_leave(generic);
@@ -159,9 +160,13 @@ static void stage(struct vstack_vf *vf, const struct vstack_request *request)
     vf->sent.where = request->offset;
     vf->sent.size = request->size;
     vf->sent.value = request->value;
-    memset(vf->buffer, 0, sizeof(vf->buffer));
+    vf->sent.bar = request->bar;
+    vf->sent.offset = request->where;
+    memset(vf->buffer, request->kind == VSTACK_REGISTER_READ ? 0xFF : 0, sizeof(vf->buffer));
     if (request->kind == VSTACK_CONFIG_WRITE)
         memcpy(vf->buffer, &request->value, sizeof(request->value));
+    if (request->kind == VSTACK_REGISTER_WRITE)
+        memcpy(vf->buffer, request->data, VSTACK_REGISTER_MAX);
     if (request->kind == VSTACK_BLOCK_WRITE)
         memcpy(vf->buffer, request->data, request->size);
 }
@@ -181,6 +186,7 @@ static void discard(struct vstack_generic *generic)
 
     if (generic->server)
         IoFreeWorkItem(generic->server);
+    vstack_mitigation_lose(generic);
     if (generic->pf.Size && generic->pf.InterfaceDereference)
         generic->pf.InterfaceDereference(generic->pf.Context);
     ObfDereferenceObject(generic->top);
@@ -205,6 +211,7 @@ static const struct vstack_road generic_road = {
     .switch_delete = switch_delete,
     .allocate = allocate,
     .connect = connect_nothing,
+    .watch = vstack_mitigation_begin,
     .release = release,
     .learn_ids = learn_ids,
     .probed_bars = probed_bars,
@@ -250,6 +257,8 @@ static NTSTATUS open_road(struct vstack_generic *generic, PDEVICE_OBJECT pdo)
     struct nt_partition *before = nt_enter(generic->partition);
     NTSTATUS status = take_interface(generic, pdo);
 
+    if (NT_SUCCESS(status))
+        vstack_mitigation_find(generic, pdo);
     generic->server = IoAllocateWorkItem(generic->top);
     if (NT_SUCCESS(status) && !generic->server)
         status = STATUS_INSUFFICIENT_RESOURCES;

@@ -13,15 +13,23 @@
 
 #include "vstack/internal.h"
 
-/* An IOCTL that the stack keeps pending at the PF driver. */
+/* An IOCTL that the stack keeps pending at the PF driver (generic_listener.c). */
 struct vstack_listener {
     struct vstack_generic *generic;
-    ULONG code, size; /* of its output */
-    void (*heard)(struct vstack_generic *generic, const void *output);
+    ULONG code, input, size; /* bytes in and out; one buffer holds both (METHOD_BUFFERED) */
+    /* Something was heard; false: it was no answer, and the PF driver is not asked again. PASSIVE_LEVEL. */
+    bool (*heard)(struct vstack_listener *listener, const void *output);
+    /* The two below may be NULL. At completion, <= DISPATCH_LEVEL, nothing held; and when it is pending again. */
+    void (*arrived)(struct vstack_listener *listener, const void *output);
+    void (*listening)(struct vstack_listener *listener);
+    struct vstack_vf *vf; /* whose it is, NULL: the PF's */
     PIRP irp;
     PIO_WORKITEM work;
     UCHAR output[sizeof(SRIOV_INVALIDATE_BLOCK)];
-    bool ended; /* not pending, and will not be again */
+    USHORT question; /* the input, put into the buffer each time */
+    unsigned inside; /* work under way, generic->lock */
+    bool closing;    /* is not made pending again; generic->lock */
+    bool ended;      /* not pending, and will not be again; generic->lock */
 };
 
 struct vstack_generic {
@@ -29,7 +37,8 @@ struct vstack_generic {
     struct nt_partition *partition;
     PDEVICE_OBJECT top; /* of the PF's device stack, referenced */
     SRIOV_DEVICE_INTERFACE_STANDARD_2 pf;
-    ULONG num_vfs; /* of the switch */
+    MITIGABLE_DEVICE_INTERFACE mitigable; /* Size 0: it has none */
+    ULONG num_vfs;                        /* of the switch */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -51,6 +60,8 @@ void vstack_gate_enter(struct vstack_generic *generic);
 void vstack_gate_leave(struct vstack_generic *generic);
 
 /* generic_call.c: the callbacks. In turn, PASSIVE_LEVEL. */
+/* A callback has no pending end, and only STATUS_SUCCESS and its kin are success. */
+NDIS_STATUS vstack_generic_result(NTSTATUS status);
 NDIS_STATUS vstack_generic_call(struct vstack_vf *vf); /* what was staged */
 NDIS_STATUS vstack_generic_transfer(struct vstack_generic *generic, USHORT vf, enum vstack_kind kind, ULONG where,
                                     void *data, ULONG length);
@@ -63,7 +74,25 @@ NDIS_STATUS vstack_generic_resource(struct vstack_generic *generic, USHORT vf, U
 /* A routine that the PF driver left NULL (pci.md 3.5). */
 #define VSTACK_MISSING NDIS_STATUS_NOT_SUPPORTED
 
-/* generic_client.c: ATTACH, and the IOCTLs that stay pending. PASSIVE_LEVEL. */
+/* generic_listener.c. PASSIVE_LEVEL. */
+bool vstack_listener_make(struct vstack_listener *listener); /* all but its own set; false: no memory */
+void vstack_listener_discard(struct vstack_listener *listener);
+void vstack_listener_start(struct vstack_listener *listener);
+void vstack_listener_stop(struct vstack_listener *listener); /* waits until nothing of it is under way */
+
+/* generic_mitigation.c: the pages of a VF that the PF driver answers for. PASSIVE_LEVEL. */
+/* The interface, if the device has it; without it no VF of this PF has such pages. */
+void vstack_mitigation_find(struct vstack_generic *generic, PDEVICE_OBJECT pdo);
+void vstack_mitigation_lose(struct vstack_generic *generic);
+/* From a VF's first owner to its end: one IOCTL_SRIOV_MITIGATED_RANGE_UPDATE is pending for it, and its ranges are
+ * those that the PF driver named last. NDIS_STATUS_RESOURCES. */
+NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf);
+void vstack_mitigation_end(struct vstack_vf *vf);
+/* What the PF driver announced was asked for and told when this returns, unless the PF driver lets it wait. */
+void vstack_mitigation_catch_up(struct vstack_vf *vf);
+NDIS_STATUS vstack_mitigation_access(struct vstack_vf *vf); /* what was staged; in turn */
+
+/* generic_client.c: ATTACH, and the IOCTLs that stay pending for the PF. PASSIVE_LEVEL. */
 NTSTATUS vstack_client_attach(struct vstack_generic *generic);
 void vstack_client_detach(struct vstack_generic *generic);
 

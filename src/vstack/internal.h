@@ -102,6 +102,12 @@ struct vstack_call {
     void (*complete)(struct vstack_call *call, NDIS_STATUS status);
 };
 
+/* The mitigated ranges of a BAR, in ascending order. */
+struct vstack_list {
+    struct vstack_range *ranges;
+    unsigned count;
+};
+
 /* A place in the line before a PF driver of the generic road (generic_gate.c). */
 struct vstack_turn {
     struct vstack_turn *next;
@@ -116,6 +122,8 @@ enum vstack_kind {
     VSTACK_BLOCK_WRITE,
     VSTACK_RESET,
     VSTACK_POWER,
+    VSTACK_REGISTER_READ, /* of a page that the PF driver answers for */
+    VSTACK_REGISTER_WRITE,
 };
 
 struct vstack_vf {
@@ -140,6 +148,10 @@ struct vstack_vf {
     bool told;      /* that the PF is gone */
     unsigned calls; /* callbacks that run now */
 
+    /* Both NULL: no page of this VF is ever mitigated. Made and ended with the VF. */
+    struct vstack_traps *traps;
+    struct vstack_mitigation *mitigation; /* generic road */
+
     _Atomic uint64_t invalid;
     bool announced;
     bool raised; /* vstack_invalidate_all() has still to tell of it; stack->lock */
@@ -156,6 +168,8 @@ struct vstack_vf {
     struct {
         enum vstack_kind kind;
         ULONG where, size, value;
+        ULONG bar;      /* registers, with the next */
+        ULONG64 offset; /* from the start of the BAR */
     } sent;
 };
 
@@ -171,6 +185,8 @@ struct vstack_road {
     (struct vstack_vf *vf, const struct vstack_vf_options *options); /* sets id, rid, allocated */
     NDIS_STATUS (*connect)(struct vstack_vf *vf);
     void (*release)(struct vstack_vf *vf); /* undoes what of the two was done; resets the VF */
+    NDIS_STATUS (*watch)
+    (struct vstack_vf *vf); /* its BARs are known: vstack_traps_begin where the road has such pages */
     NDIS_STATUS (*learn_ids)(struct vstack_vf *vf);
     NDIS_STATUS (*probed_bars)(struct vstack_vf *vf, ULONG values[6]);
     NDIS_STATUS (*bar_resource)(struct vstack_vf *vf, USHORT index, PCM_PARTIAL_RESOURCE_DESCRIPTOR resource);
@@ -225,6 +241,18 @@ void vstack_bars_map(struct vstack_vf *vf);
 void vstack_bars_unmap(struct vstack_vf *vf);
 /* Kept registers to reset, BARs unmapped: after a reset and for the next owner. */
 void vstack_guest_reset(struct vstack_vf *vf);
+
+/* traps.c. PASSIVE_LEVEL, no lock held. */
+bool vstack_traps_begin(struct vstack_vf *vf); /* false: no memory */
+void vstack_traps_end(struct vstack_vf *vf);
+/* All BARs' ranges from now on; what of them is new is told to the owner before the return. Takes over lists, and gives
+ * back others to be freed. */
+void vstack_traps_replace(struct vstack_vf *vf, struct vstack_list lists[VSTACK_BARS]);
+void vstack_lists_free(struct vstack_list lists[VSTACK_BARS]);
+void vstack_traps_offer(struct vstack_vf *vf);    /* there is an owner */
+void vstack_traps_withdraw(struct vstack_vf *vf); /* he leaves: what he was told is taken back, nothing follows */
+/* Tells the owner of a BAR that was mapped or unmapped, and before the former of its ranges. */
+void vstack_traps_bar(struct vstack_vf *vf, unsigned index, bool mapped);
 
 /* owner.c */
 void vstack_on_invalidate(void *context, NDIS_SRIOV_FUNCTION_ID id, ULONG64 mask);

@@ -20,10 +20,12 @@ NTSTATUS vstack_vf_attach(struct vstack_vf *vf, const struct vstack_partition *p
         vf->attached = true;
     }
     pthread_mutex_unlock(&vf->lock);
-    if (status == STATUS_SUCCESS)
+    if (status == STATUS_SUCCESS) {
+        vstack_traps_offer(vf);
         vstack_announce(vf);
-    else
+    } else {
         TRACE_REFUSE("vstack", "VF_HAS_OWNER vpci-wire.md 6.6", "VF %u", vf->id);
+    }
     TRACE_DONE(span, "%s", nt_status_name(status));
     return status;
 }
@@ -39,6 +41,7 @@ void vstack_vf_detach(struct vstack_vf *vf)
         return;
     TRACE_DOOR(span, "vstack", "VF detach", "VF %u from %s", vf->id, vf->partition.name);
     vstack_guest_reset(vf);
+    vstack_traps_withdraw(vf);
     pthread_mutex_lock(&vf->lock);
     vf->attached = false;
     vf->announced = false;

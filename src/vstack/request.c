@@ -50,6 +50,8 @@ static void deliver(struct vstack_request *request, NTSTATUS status, struct vsta
         request->length = 0;
         if (request->kind == VSTACK_BLOCK_READ)
             memset(request->data, 0, sizeof(request->data));
+        if (request->kind == VSTACK_REGISTER_READ)
+            memset(request->data, 0xFF, VSTACK_REGISTER_MAX);
     }
     if (answer)
         *answer = (struct vstack_answer){true, status, request->value, request->length};
@@ -70,7 +72,8 @@ void vstack_finish(struct vstack_vf *vf, struct vstack_request *request, NTSTATU
 
 static bool is_read(const struct vstack_request *request)
 {
-    return request->kind == VSTACK_CONFIG_READ || request->kind == VSTACK_BLOCK_READ;
+    return request->kind == VSTACK_CONFIG_READ || request->kind == VSTACK_BLOCK_READ ||
+           request->kind == VSTACK_REGISTER_READ;
 }
 
 /* vf->lock held, so that the request may be abandoned before it is sent. */
@@ -85,7 +88,7 @@ static NTSTATUS fetch(struct vstack_vf *vf, struct vstack_request *request)
 {
     ULONG below = 0, got;
 
-    if (request->kind == VSTACK_BLOCK_READ) {
+    if (request->kind != VSTACK_CONFIG_READ) {
         memset(request->data, 0, sizeof(request->data));
         request->length = vf->stack->road->fetch(vf, request->data, request->size);
         return STATUS_SUCCESS;

@@ -89,7 +89,9 @@ static NDIS_STATUS learn(struct vstack_vf *vf)
     if (!vstack_view_build(&vf->view, &source))
         return NDIS_STATUS_RESOURCES;
     status = vstack_bars_learn(vf);
-    return status == NDIS_STATUS_SUCCESS ? fix_identity(vf) : status;
+    if (status == NDIS_STATUS_SUCCESS)
+        status = fix_identity(vf);
+    return status == NDIS_STATUS_SUCCESS && vf->stack->road->watch ? vf->stack->road->watch(vf) : status;
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */

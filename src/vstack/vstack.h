@@ -95,6 +95,14 @@ NTSTATUS vstack_policy_hide(struct vstack_vf *vf, bool is_extended, USHORT id, b
 
 /* ---- a partition's end of a VF ------------------------------------------------------------------------------ */
 
+/* Pages of a BAR whose accesses must not reach the VF: the PF driver answers for them (vstack_register_read, _write).
+ * Bytes from the start of the BAR, in units of 4,096. */
+#define VSTACK_RANGES_MAX 256u /* of one BAR */
+struct vstack_range {
+    ULONG64 offset, length;
+    bool reads, writes; /* which accesses; the others are the guest's own */
+};
+
 /* Callbacks never block and may come from any thread at <= DISPATCH_LEVEL, also from inside a call into this room. */
 struct vstack_partition {
     const char *name;                   /* e.g. "guest 1" */
@@ -103,6 +111,12 @@ struct vstack_partition {
     /* A BAR became visible (mapped = true) at a guest address or went away. May be NULL. */
     void (*bar)(void *context, unsigned index, bool mapped, ULONG64 guest_address, ULONG64 system_address,
                 ULONG64 size);
+    /* All ranges of a BAR from now on, in ascending order, none overlapping; count 0: none. Whenever they change, and,
+     * when there are some, before the `bar` that maps it; at first there are none, and they are taken back before
+     * vstack_vf_detach() returns. A change that the PF driver announced while it did a reset or a change of power of
+     * this VF is told before that request completes. One call of `bar` or `ranges` at a time; they may not call into
+     * this room. May be NULL: then nobody keeps the guest from those pages. */
+    void (*ranges)(void *context, unsigned index, const struct vstack_range *ranges, unsigned count);
 };
 /* STATUS_SHARING_VIOLATION: the VF belongs to another partition. */
 NTSTATUS vstack_vf_attach(struct vstack_vf *vf, const struct vstack_partition *partition, void *context);
@@ -148,8 +162,10 @@ struct vstack_request {
     NTSTATUS status;
     ULONG value;                  /* config read; all ones when it failed */
     ULONG length;                 /* block read: bytes in data */
-    UCHAR data[VSTACK_BLOCK_MAX]; /* block read: zero beyond length */
+    UCHAR data[VSTACK_BLOCK_MAX]; /* block and register read: zero beyond length; the latter all ones when it failed */
     /* internal */
+    ULONG bar;
+    ULONG64 where;
     struct vstack_vf *vf;
     struct vstack_request *next;
     uint64_t span;
@@ -167,6 +183,16 @@ void vstack_config_write(struct vstack_vf *vf, struct vstack_request *request, U
 void vstack_block_read(struct vstack_vf *vf, struct vstack_request *request, ULONG block_id, ULONG length);
 void vstack_block_write(struct vstack_vf *vf, struct vstack_request *request, ULONG block_id, const void *data,
                         ULONG length);
+/* An access to mitigated pages (struct vstack_partition, `ranges`), by MITIGABLE_DEVICE_INTERFACE. It never reaches the
+ * PF driver unless all its bytes are inside one BAR and in pages that intercept it. STATUS_INVALID_PARAMETER: bar over
+ * 5, length not 1 to 8, not inside the BAR; STATUS_NOT_FOUND: not (or no longer) in such pages, the guest may do it
+ * itself, and the owner has been told so; else what the PF driver said. Failed reads give all ones, failed writes did
+ * nothing. What the PF driver has to say about a page it no longer answers for is the same failure. */
+#define VSTACK_REGISTER_MAX 8u
+void vstack_register_read(struct vstack_vf *vf, struct vstack_request *request, ULONG bar, ULONG64 offset,
+                          ULONG length);
+void vstack_register_write(struct vstack_vf *vf, struct vstack_request *request, ULONG bar, ULONG64 offset,
+                           ULONG length, ULONG64 value);
 void vstack_reset(struct vstack_vf *vf, struct vstack_request *request); /* OID_SRIOV_RESET_VF */
 void vstack_set_power(struct vstack_vf *vf, struct vstack_request *request, NDIS_DEVICE_POWER_STATE state);
 

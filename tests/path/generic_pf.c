@@ -14,7 +14,7 @@ void generic_pf_wait(const atomic_uint *counter, unsigned value)
 /* ---- callbacks ------------------------------------------------------------------------------------------------------
  */
 
-static void enter(struct generic_pf *pf)
+void generic_pf_enter(struct generic_pf *pf)
 {
     if (atomic_fetch_add(&pf->inside, 1))
         atomic_fetch_add(&pf->overlaps, 1);
@@ -27,7 +27,7 @@ static void enter(struct generic_pf *pf)
         sched_yield();
 }
 
-static NTSTATUS leave(struct generic_pf *pf)
+NTSTATUS generic_pf_leave(struct generic_pf *pf)
 {
     NTSTATUS status = pf->answer;
     atomic_fetch_sub(&pf->inside, 1);
@@ -39,44 +39,44 @@ static NTSTATUS read_config(PVOID context, PVOID data, USHORT vf, ULONG offset, 
     struct generic_pf *pf = context;
     if (vf >= PF_VFS)
         return STATUS_INVALID_PARAMETER;
-    enter(pf);
+    generic_pf_enter(pf);
     memcpy(data, pf->space[vf] + offset, length);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS write_config(PVOID context, CONST VOID *data, USHORT vf, ULONG offset, ULONG length)
 {
     struct generic_pf *pf = context;
-    enter(pf);
+    generic_pf_enter(pf);
     memcpy(pf->space[vf] + offset, data, length);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS read_block(PVOID context, USHORT vf, ULONG id, PVOID buffer, ULONG length)
 {
     struct generic_pf *pf = context;
     (void)id;
-    enter(pf);
+    generic_pf_enter(pf);
     memcpy(buffer, pf->block[vf], length);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS write_block(PVOID context, USHORT vf, ULONG id, PVOID buffer, ULONG length)
 {
     struct generic_pf *pf = context;
     (void)id;
-    enter(pf);
+    generic_pf_enter(pf);
     memcpy(pf->block[vf], buffer, length);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS bars(PVOID context, PULONG values)
 {
     struct generic_pf *pf = context;
-    enter(pf);
+    generic_pf_enter(pf);
     memset(values, 0, 24);
     values[0] = 0xFFFFC000;
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS bars_of(PVOID context, USHORT vf, PULONG values)
@@ -90,49 +90,49 @@ static NTSTATUS bars_of(PVOID context, USHORT vf, PULONG values)
 static VOID ids(PVOID context, USHORT vf, PUSHORT vendor, PUSHORT device)
 {
     struct generic_pf *pf = context;
-    enter(pf);
+    generic_pf_enter(pf);
     *vendor = vf == PF_VFS - 1 ? 0xFFFF : 0x8086; /* the last has none */
     *device = 0x10CA;
-    leave(pf);
+    generic_pf_leave(pf);
 }
 
 static VOID location(PVOID context, USHORT vf, PUINT16 segment, PUINT8 bus, PUINT8 function)
 {
     struct generic_pf *pf = context;
-    enter(pf);
+    generic_pf_enter(pf);
     *segment = 0;
     *bus = 1;
     *function = (UINT8)(0x80 + vf);
-    leave(pf);
+    generic_pf_leave(pf);
 }
 
 static NTSTATUS reset(PVOID context, USHORT vf)
 {
     struct generic_pf *pf = context;
     (void)vf;
-    enter(pf);
+    generic_pf_enter(pf);
     atomic_fetch_add(&pf->resets, 1);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS power(PVOID context, USHORT vf, DEVICE_POWER_STATE state, BOOLEAN wake)
 {
     struct generic_pf *pf = context;
     (void)vf, (void)state;
-    enter(pf);
+    generic_pf_enter(pf);
     assert_false(wake);
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static NTSTATUS resource(PVOID context, USHORT vf, USHORT bar, PCM_PARTIAL_RESOURCE_DESCRIPTOR descriptor)
 {
     struct generic_pf *pf = context;
-    enter(pf);
+    generic_pf_enter(pf);
     memset(descriptor, 0, sizeof(*descriptor));
     descriptor->Type = bar ? CmResourceTypeNull : CmResourceTypeMemory;
     descriptor->u.Memory.Start.QuadPart = 0x80000000ll + 0x8000 * vf;
     descriptor->u.Memory.Length = 0x8000;
-    return leave(pf);
+    return generic_pf_leave(pf);
 }
 
 static VOID reference(PVOID context)
@@ -153,7 +153,7 @@ static struct generic_pf *pf_of(PDEVICE_OBJECT device)
     return *(struct generic_pf **)device->DeviceExtension;
 }
 
-static NTSTATUS complete(PIRP irp, NTSTATUS status, ULONG_PTR information)
+NTSTATUS generic_pf_complete(PIRP irp, NTSTATUS status, ULONG_PTR information)
 {
     irp->IoStatus.Status = status;
     irp->IoStatus.Information = information;
@@ -166,14 +166,14 @@ static void cancel(PDEVICE_OBJECT device, PIRP irp)
     struct generic_pf *pf = pf_of(device);
     IoReleaseCancelSpinLock(irp->CancelIrql);
     pthread_mutex_lock(&pf->lock);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2 + PF_VFS; i++)
         if (pf->waiting[i] == irp)
             pf->waiting[i] = NULL;
     pthread_mutex_unlock(&pf->lock);
-    complete(irp, STATUS_CANCELLED, 0);
+    generic_pf_complete(irp, STATUS_CANCELLED, 0);
 }
 
-static NTSTATUS keep(struct generic_pf *pf, unsigned which, PIRP irp)
+NTSTATUS generic_pf_keep(struct generic_pf *pf, unsigned which, PIRP irp)
 {
     bool cancelled;
     KIRQL irql;
@@ -187,45 +187,56 @@ static NTSTATUS keep(struct generic_pf *pf, unsigned which, PIRP irp)
         pf->waiting[which] = irp;
     pthread_mutex_unlock(&pf->lock);
     if (cancelled)
-        complete(irp, STATUS_CANCELLED, 0);
+        generic_pf_complete(irp, STATUS_CANCELLED, 0);
     return STATUS_PENDING;
 }
 
 static NTSTATUS control(PDEVICE_OBJECT device, PIRP irp)
 {
+    const ULONG code = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode;
     struct generic_pf *pf = pf_of(device);
-    switch (IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode) {
+    switch (code) {
     case IOCTL_SRIOV_ATTACH:
         atomic_fetch_add(&pf->attaches, 1);
-        return complete(irp, pf->attach, 0);
+        return generic_pf_complete(irp, pf->attach, 0);
     case IOCTL_SRIOV_DETACH:
         atomic_fetch_add(&pf->detaches, 1);
-        return complete(irp, STATUS_SUCCESS, 0);
+        return generic_pf_complete(irp, STATUS_SUCCESS, 0);
     case IOCTL_SRIOV_NOTIFICATION:
         atomic_fetch_add(&pf->notifications, 1);
-        return keep(pf, 0, irp);
+        return generic_pf_keep(pf, 0, irp);
     case IOCTL_SRIOV_EVENT_COMPLETE:
         pf->word = *(NTSTATUS *)irp->AssociatedIrp.SystemBuffer;
         atomic_fetch_add(&pf->event_completes, 1);
-        return complete(irp, STATUS_SUCCESS, 0);
+        return generic_pf_complete(irp, STATUS_SUCCESS, 0);
     case IOCTL_SRIOV_INVALIDATE_BLOCK:
-        return pf->invalidate == STATUS_PENDING ? keep(pf, 1, irp) : complete(irp, pf->invalidate, 0);
+        return pf->invalidate == STATUS_PENDING ? generic_pf_keep(pf, 1, irp)
+                                                : generic_pf_complete(irp, pf->invalidate, 0);
     default:
-        return complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
+        return pf->other ? pf->other(pf, code, irp) : generic_pf_complete(irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     }
+}
+
+/* As much of it as its Size says. */
+static NTSTATUS hand_out(struct generic_pf *pf, PIRP irp, const void *interface, USHORT size, size_t whole)
+{
+    memcpy(IoGetCurrentIrpStackLocation(irp)->Parameters.QueryInterface.Interface, interface,
+           size < whole ? size : whole);
+    reference(pf);
+    return generic_pf_complete(irp, STATUS_SUCCESS, 0);
 }
 
 static NTSTATUS pnp(PDEVICE_OBJECT device, PIRP irp)
 {
     PIO_STACK_LOCATION stack = IoGetCurrentIrpStackLocation(irp);
+    const GUID *type = stack->Parameters.QueryInterface.InterfaceType;
     struct generic_pf *pf = pf_of(device);
-    if (stack->MinorFunction != IRP_MN_QUERY_INTERFACE || !pf->offer.Size ||
-        !IsEqualGUID(stack->Parameters.QueryInterface.InterfaceType, &GUID_SRIOV_DEVICE_INTERFACE_STANDARD))
-        return complete(irp, irp->IoStatus.Status, 0);
-    memcpy(stack->Parameters.QueryInterface.Interface, &pf->offer,
-           pf->offer.Size < sizeof(pf->offer) ? pf->offer.Size : sizeof(pf->offer));
-    reference(pf);
-    return complete(irp, STATUS_SUCCESS, 0);
+    bool query = stack->MinorFunction == IRP_MN_QUERY_INTERFACE;
+    if (query && pf->offer.Size && IsEqualGUID(type, &GUID_SRIOV_DEVICE_INTERFACE_STANDARD))
+        return hand_out(pf, irp, &pf->offer, pf->offer.Size, sizeof(pf->offer));
+    if (query && pf->mitigable.Size && IsEqualGUID(type, &GUID_MITIGABLE_DEVICE_INTERFACE))
+        return hand_out(pf, irp, &pf->mitigable, pf->mitigable.Size, sizeof(pf->mitigable));
+    return generic_pf_complete(irp, irp->IoStatus.Status, 0);
 }
 
 void generic_pf_create(struct generic_pf *pf)
@@ -268,8 +279,8 @@ void generic_pf_destroy(struct generic_pf *pf)
     assert_int_equal(atomic_load(&pf->references), 0);
     assert_int_equal(atomic_load(&pf->overlaps), 0);
     assert_int_equal(atomic_load(&pf->above_passive), 0);
-    assert_null(pf->waiting[0]);
-    assert_null(pf->waiting[1]);
+    for (unsigned i = 0; i < 2 + PF_VFS; i++)
+        assert_null(pf->waiting[i]);
     IoDeleteDevice(pf->pdo);
     nt_driver_unload(pf->driver);
     assert_int_equal(nt_violations(pf->partition), 0);
@@ -279,7 +290,7 @@ void generic_pf_destroy(struct generic_pf *pf)
 }
 
 /* The IRP that waits, taken out; waits for one to come. */
-static PIRP take(struct generic_pf *pf, unsigned which)
+PIRP generic_pf_take(struct generic_pf *pf, unsigned which)
 {
     PIRP irp = NULL;
     while (!irp) {
@@ -296,20 +307,20 @@ static PIRP take(struct generic_pf *pf, unsigned which)
 
 void generic_pf_event(struct generic_pf *pf, ULONG code)
 {
-    PIRP irp = take(pf, 0);
+    PIRP irp = generic_pf_take(pf, 0);
     memcpy(irp->AssociatedIrp.SystemBuffer, &code, sizeof(code));
-    complete(irp, STATUS_SUCCESS, sizeof(code));
+    generic_pf_complete(irp, STATUS_SUCCESS, sizeof(code));
 }
 
 void generic_pf_invalidate(struct generic_pf *pf, USHORT vf, ULONG64 mask, ULONG_PTR information)
 {
-    PIRP irp = take(pf, 1);
+    PIRP irp = generic_pf_take(pf, 1);
     *(PSRIOV_INVALIDATE_BLOCK)irp->AssociatedIrp.SystemBuffer = (SRIOV_INVALIDATE_BLOCK){vf, mask};
-    complete(irp, STATUS_SUCCESS, information);
+    generic_pf_complete(irp, STATUS_SUCCESS, information);
 }
 
 void generic_pf_fail_waiting(struct generic_pf *pf, NTSTATUS status)
 {
     for (unsigned i = 0; i < 2; i++)
-        complete(take(pf, i), status, 0);
+        generic_pf_complete(generic_pf_take(pf, i), status, 0);
 }

@@ -21,6 +21,8 @@ struct generic_pf {
     NTSTATUS answer;                         /* of callbacks; STATUS_SUCCESS at first */
     NTSTATUS attach, invalidate;             /* of these IOCTLs; STATUS_PENDING: the latter stays queued */
     atomic_bool hold;                        /* callbacks wait until it is cleared */
+    MITIGABLE_DEVICE_INTERFACE mitigable;    /* Size 0 at first: not offered */
+    NTSTATUS (*other)(struct generic_pf *pf, ULONG code, PIRP irp); /* IOCTLs that it does not know; NULL: refused */
 
     struct nt_partition *partition;
     PDRIVER_OBJECT driver, bus;
@@ -35,7 +37,7 @@ struct generic_pf {
     atomic_uint attaches, detaches, notifications, event_completes;
     NTSTATUS word; /* of the last EVENT_COMPLETE */
     pthread_mutex_t lock;
-    PIRP waiting[2]; /* NOTIFICATION, INVALIDATE_BLOCK */
+    PIRP waiting[2 + PF_VFS]; /* NOTIFICATION, INVALIDATE_BLOCK, those of `other` */
 };
 
 void generic_pf_create(struct generic_pf *pf);
@@ -44,6 +46,13 @@ void generic_pf_destroy(struct generic_pf *pf); /* nothing may have leaked */
 void generic_pf_event(struct generic_pf *pf, ULONG code);
 void generic_pf_invalidate(struct generic_pf *pf, USHORT vf, ULONG64 mask, ULONG_PTR information);
 void generic_pf_fail_waiting(struct generic_pf *pf, NTSTATUS status); /* both, as a pulled card */
+/* An IOCTL ends; it waits in that place until it is taken or cancelled; it is taken, as soon as it is there. */
+NTSTATUS generic_pf_complete(PIRP irp, NTSTATUS status, ULONG_PTR information);
+NTSTATUS generic_pf_keep(struct generic_pf *pf, unsigned which, PIRP irp);
+PIRP generic_pf_take(struct generic_pf *pf, unsigned which);
+/* For callbacks of the test's own: begins, and ends with pf->answer. */
+void generic_pf_enter(struct generic_pf *pf);
+NTSTATUS generic_pf_leave(struct generic_pf *pf);
 void generic_pf_wait(const atomic_uint *counter, unsigned value);
 
 #endif
