@@ -86,11 +86,6 @@ struct ndis_adapter *ndis_adapter_checked(NDIS_HANDLE handle, const char *routin
     return NULL;
 }
 
-struct nt_partition *ndis_partition(struct ndis_adapter *adapter)
-{
-    return adapter->room->nt;
-}
-
 enum ndis_state ndis_adapter_state(struct ndis_adapter *adapter)
 {
     return atomic_load(&adapter->state);

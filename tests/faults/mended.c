@@ -1,91 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What failing calls have shown, each as a case of its own: malloc and its kin, pthread_create and epoll_ctl are this
- * program's (link arguments in meson.build).
+ * What failing calls have shown, each as a case of its own.
  */
 #include "../vpci/raw_guest.h"
+#include "scarce.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 
 #include "nt/nt.h"
 #include "pci/pci.h"
 
 #include <wdm.h>
-
-static _Thread_local bool no_memory;         /* on this thread: nothing is given */
-static _Thread_local unsigned countdown;     /* the call that is given nothing; 0 = none */
-static _Thread_local long live;              /* allocations of this thread's that stand */
-static _Atomic bool no_threads, not_watched; /* in this process */
-
-static bool refused(void)
-{
-    return no_memory || (countdown && --countdown == 0);
-}
-
-static void *counted(void *memory)
-{
-    live += memory != NULL;
-    return memory;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-int __real_posix_memalign(void **memory, size_t alignment, size_t size);
-void __real_free(void *memory);
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context);
-int __real_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
-
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return refused() ? NULL : counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return refused() ? NULL : counted(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size)
-{
-    if (refused())
-        return NULL;
-    return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
-}
-
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
-{
-    int error = refused() ? ENOMEM : __real_posix_memalign(memory, alignment, size);
-    live += error == 0;
-    return error;
-}
-
-void __wrap_free(void *memory);
-void __wrap_free(void *memory)
-{
-    live -= memory != NULL;
-    __real_free(memory);
-}
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
-{
-    return no_threads ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
-}
-
-int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
-int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
-{
-    if (!not_watched || operation != EPOLL_CTL_ADD)
-        return __real_epoll_ctl(epoll, operation, fd, event);
-    errno = ENOSPC;
-    return -1;
-}
 
 /* ---- the executive -------------------------------------------------------------------------------------------------
  */
@@ -127,9 +52,9 @@ static void a_device_is_removed_without_memory(void **state)
     PDEVICE_OBJECT device = make_device(&partition, &driver);
     (void)state;
     removals = 0;
-    no_memory = true;
+    scarce_no_memory = true;
     NTSTATUS status = nt_pnp_simple(device, IRP_MN_REMOVE_DEVICE);
-    no_memory = false;
+    scarce_no_memory = false;
     assert_int_equal(status, STATUS_SUCCESS);
     assert_int_equal(removals, 1);
     unmake_device(partition, driver, device);
@@ -160,12 +85,12 @@ static void what_is_queued_runs_without_memory_and_without_another_thread(void *
     PIO_WORKITEM item = IoAllocateWorkItem(device);
     assert_non_null(item);
     ExInitializeWorkItem(&plain, run_item, NULL);
-    no_threads = true;
-    no_memory = true;
+    scarce_no_threads = true;
+    scarce_no_memory = true;
     ExQueueWorkItem(&plain, DelayedWorkQueue);
     IoQueueWorkItem(item, run_io_item, DelayedWorkQueue, NULL);
-    no_memory = false;
-    no_threads = false;
+    scarce_no_memory = false;
+    scarce_no_threads = false;
     nt_drain_work(partition);
     assert_int_equal(ran, 2);
     IoFreeWorkItem(item);
@@ -179,9 +104,9 @@ static void no_work_item_is_given_that_no_thread_could_run(void **state)
     PDRIVER_OBJECT driver;
     PDEVICE_OBJECT device = make_device(&partition, &driver);
     (void)state;
-    no_threads = true;
+    scarce_no_threads = true;
     assert_null(IoAllocateWorkItem(device));
-    no_threads = false;
+    scarce_no_threads = false;
     PIO_WORKITEM item = IoAllocateWorkItem(device);
     assert_non_null(item);
     IoFreeWorkItem(item);
@@ -191,26 +116,23 @@ static void no_work_item_is_given_that_no_thread_could_run(void **state)
 /* ---- the device ----------------------------------------------------------------------------------------------------
  */
 
-static void a_profile_for_which_memory_ends_at_any_point_leaves_nothing(void **state)
+static bool load(void *context)
 {
     struct pci_profile *profile = NULL;
-    unsigned call = 0;
-    int result;
-    (void)state;
-    do {
-        struct pci_error error = {0};
-        long before = live;
-        countdown = ++call;
-        result = pci_profile_load(getenv("REFNIC_PROFILE"), &profile, &error);
-        countdown = 0;
-        if (!result)
-            continue;
+    struct pci_error error = {0};
+    int result = pci_profile_load(context, &profile, &error);
+    pci_profile_unref(profile);
+    if (result) {
         assert_int_equal(result, -ENOMEM);
         assert_true(error.text[0]);
-        assert_int_equal(live, before);
-    } while (result);
-    assert_true(call > 3);
-    pci_profile_unref(profile);
+    }
+    return !result;
+}
+
+static void a_profile_for_which_memory_ends_at_any_point_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_true(scarce_each(load, getenv("REFNIC_PROFILE")) > 3);
 }
 
 /* ---- the VSP -------------------------------------------------------------------------------------------------------
@@ -222,10 +144,10 @@ static void a_channel_that_cannot_be_watched_ends_and_says_so(void **state)
     struct raw_guest *first = raw_guest_open(host, 1);
     (void)state;
     raw_up(first);
-    not_watched = true;
+    scarce_no_watch = true;
     struct raw_guest *second = raw_guest_create(host, 2);
     raw_wait_ended(second);
-    not_watched = false;
+    scarce_no_watch = false;
     assert_false(second->orderly);
     assert_string_equal(second->reason, "the host has no room to watch the channel");
     assert_true(raw_alive(first));

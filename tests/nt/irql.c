@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "nt_test.h"
 
+#include "nt/internal.h"
+
 static void a_thread_that_never_entered_is_at_passive_level(void **state)
 {
     (void)state;
@@ -162,6 +164,79 @@ static void pageable_code_above_apc_level_is_reported(void **state)
     nt_test_finish(fixture);
 }
 
+static void raising_to_dispatch_level_is_never_down(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    assert_int_equal(KeRaiseIrqlToDpcLevel(), PASSIVE_LEVEL);
+    assert_int_equal(KeRaiseIrqlToDpcLevel(), DISPATCH_LEVEL);
+    assert_int_equal(KeGetCurrentIrql(), DISPATCH_LEVEL);
+    KeLowerIrql(PASSIVE_LEVEL);
+    nt_test_finish(fixture);
+}
+
+static void apcs_are_disabled_in_a_critical_region_and_at_apc_level(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    KIRQL before;
+    assert_false(KeAreApcsDisabled());
+    KeEnterCriticalRegion();
+    KeEnterCriticalRegion();
+    KeLeaveCriticalRegion();
+    assert_true(KeAreApcsDisabled());
+    KeLeaveCriticalRegion();
+    assert_false(KeAreApcsDisabled());
+    KeRaiseIrql(APC_LEVEL, &before);
+    assert_true(KeAreApcsDisabled());
+    KeLowerIrql(before);
+    KeLeaveCriticalRegion();
+    nt_test_expect(fixture, "CRITICAL_REGION_NOT_ENTERED");
+    nt_test_finish(fixture);
+}
+
+#define LOCKS 20u /* more than are remembered by address */
+
+static void locks_are_given_back_in_any_order(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    KSPIN_LOCK locks[LOCKS];
+    KIRQL before;
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    for (unsigned i = 0; i < LOCKS; i++) {
+        KeInitializeSpinLock(&locks[i]);
+        KeAcquireSpinLockAtDpcLevel(&locks[i]);
+    }
+    for (unsigned i = 0; i < LOCKS; i++)
+        KeReleaseSpinLockFromDpcLevel(&locks[i]);
+    for (unsigned i = 0; i < LOCKS; i++)
+        assert_int_equal(locks[i], 0);
+    KeLowerIrql(before);
+    nt_test_finish(fixture);
+}
+
+/* What a handler kept is given free when it returns: those it took, and of those what is left. */
+static void locks_that_were_kept_are_given_free_but_for_the_first(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    KSPIN_LOCK locks[4];
+    KIRQL before;
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    for (unsigned i = 0; i < 4; i++) {
+        KeInitializeSpinLock(&locks[i]);
+        KeAcquireSpinLockAtDpcLevel(&locks[i]);
+    }
+    KeReleaseSpinLockFromDpcLevel(&locks[1]); /* not the one taken last */
+    nt_locks_release(1);
+    assert_int_not_equal(locks[0], 0);
+    assert_true(locks[1] == 0 && locks[2] == 0 && locks[3] == 0);
+    KeReleaseSpinLockFromDpcLevel(&locks[0]);
+    KeLowerIrql(before);
+    nt_test_finish(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +249,10 @@ int main(void)
         cmocka_unit_test(a_spin_lock_excludes_other_threads),
         cmocka_unit_test(partitions_keep_their_own_violations),
         cmocka_unit_test(pageable_code_above_apc_level_is_reported),
+        cmocka_unit_test(raising_to_dispatch_level_is_never_down),
+        cmocka_unit_test(apcs_are_disabled_in_a_critical_region_and_at_apc_level),
+        cmocka_unit_test(locks_are_given_back_in_any_order),
+        cmocka_unit_test(locks_that_were_kept_are_given_free_but_for_the_first),
     };
     return cmocka_run_group_tests_name("irql", tests, NULL, NULL);
 }

@@ -182,6 +182,52 @@ static void random_numbers_follow_from_the_seed(void **state)
     assert_int_not_equal(RtlRandomEx(&seed), RtlRandomEx(&seed));
 }
 
+static void a_buffer_of_each_width_is_moved_by_that_width(void **state)
+{
+    volatile USHORT words[3] = {0x1111, 0x2222, 0x3333};
+    volatile UCHAR bytes[3] = {1, 2, 3};
+    USHORT two_words[2];
+    UCHAR two_bytes[2];
+    (void)state;
+    READ_REGISTER_BUFFER_USHORT(words + 1, two_words, 2);
+    assert_true(two_words[0] == 0x2222 && two_words[1] == 0x3333);
+    WRITE_REGISTER_BUFFER_USHORT(words, two_words, 2);
+    assert_true(words[0] == 0x2222 && words[1] == 0x3333 && words[2] == 0x3333);
+    READ_REGISTER_BUFFER_UCHAR(bytes, two_bytes, 2);
+    assert_true(two_bytes[0] == 1 && two_bytes[1] == 2);
+}
+
+static void routines_of_the_system_are_found_by_their_name(void **state)
+{
+    struct nt_fixture *fixture = nt_test_begin(false);
+    WCHAR text[200];
+    UNICODE_STRING name, none, foreign, whole = {sizeof text, sizeof text, text};
+    (void)state;
+    RtlInitUnicodeString(&name, L"KeSetTimer");
+    RtlInitUnicodeString(&none, L"KeSetTimerOfAnotherSystem");
+    RtlInitUnicodeString(&foreign, L"KeSetTim\x00e9r");
+    for (unsigned i = 0; i < RTL_NUMBER_OF(text); i++)
+        text[i] = L'K';
+    assert_ptr_equal(MmGetSystemRoutineAddress(&name), (PVOID)KeSetTimer);
+    assert_null(MmGetSystemRoutineAddress(&none));
+    assert_null(MmGetSystemRoutineAddress(&foreign));
+    assert_null(MmGetSystemRoutineAddress(&whole));
+    nt_test_finish(fixture);
+}
+
+static void a_singly_linked_list_is_initialised_by_either_name(void **state)
+{
+    SLIST_HEADER head;
+    SLIST_ENTRY entry = {0};
+    (void)state;
+    memset(&head, 0xa5, sizeof head);
+    ExInitializeSListHead(&head);
+    assert_int_equal(ExQueryDepthSList(&head), 0);
+    assert_null(InterlockedPushEntrySList(&head, &entry));
+    assert_ptr_equal(InterlockedPopEntrySList(&head), &entry);
+    assert_null(InterlockedPopEntrySList(&head));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +243,9 @@ int main(void)
         cmocka_unit_test(an_id_is_given_once_in_a_partition),
         cmocka_unit_test(the_registry_has_no_key_but_the_device_s),
         cmocka_unit_test(random_numbers_follow_from_the_seed),
+        cmocka_unit_test(a_buffer_of_each_width_is_moved_by_that_width),
+        cmocka_unit_test(routines_of_the_system_are_found_by_their_name),
+        cmocka_unit_test(a_singly_linked_list_is_initialised_by_either_name),
     };
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
 }

@@ -209,6 +209,86 @@ static void mdls_describe_and_misuse_is_reported(void **state)
     nt_test_finish(fixture);
 }
 
+static void each_form_of_allocation_gives_a_block_with_its_tag(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    PVOID plain = ExAllocatePool(NonPagedPool, 32);
+    PVOID priority = ExAllocatePoolWithTagPriority(NonPagedPool, 32, TAG, NormalPoolPriority);
+    PVOID raw = ExAllocatePoolUninitialized(PagedPool, 32, TAG);
+    assert_true(plain && priority && raw);
+    memset(plain, 1, 32), memset(priority, 2, 32), memset(raw, 3, 32);
+    ExFreePool(plain);
+    ExFreePoolWithTag(priority, TAG);
+    ExFreePoolWithTag(raw, TAG);
+    nt_test_finish(fixture);
+}
+
+static void an_irp_carries_its_mdls_in_a_chain(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    UCHAR bytes[64];
+    PIRP irp = IoAllocateIrp(1, FALSE);
+    PMDL first = IoAllocateMdl(bytes, 16, FALSE, FALSE, irp);
+    PMDL second = IoAllocateMdl(bytes + 16, 16, TRUE, FALSE, irp);
+    PMDL third = IoAllocateMdl(bytes + 32, 16, TRUE, FALSE, irp);
+    assert_ptr_equal(irp->MdlAddress, first);
+    assert_ptr_equal(first->Next, second);
+    assert_ptr_equal(second->Next, third);
+    assert_null(third->Next);
+    IoFreeMdl(third);
+    IoFreeMdl(second);
+    IoFreeMdl(first);
+    IoFreeIrp(irp);
+    nt_test_finish(fixture);
+}
+
+static void a_partial_mdl_of_length_0_reaches_to_the_end_of_its_source(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    UCHAR bytes[80];
+    PMDL mdl = IoAllocateMdl(bytes, 64, FALSE, FALSE, NULL), part = IoAllocateMdl(bytes, 64, FALSE, FALSE, NULL);
+    MmBuildMdlForNonPagedPool(mdl);
+    IoBuildPartialMdl(mdl, part, bytes + 40, 0);
+    assert_int_equal(MmGetMdlByteCount(part), 24);
+    IoBuildPartialMdl(mdl, part, bytes + 65, 0);
+    nt_test_expect(fixture, "MDL_RANGE");
+    assert_int_equal(MmGetMdlByteCount(part), 24);
+    assert_ptr_equal(MmMapLockedPagesSpecifyCache(part, KernelMode, MmCached, NULL, FALSE, NormalPagePriority),
+                     bytes + 40);
+    assert_true(part->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA);
+    MmUnmapLockedPages(bytes + 40, part);
+    assert_false(part->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA);
+    IoFreeMdl(part);
+    IoFreeMdl(mdl);
+    nt_test_finish(fixture);
+}
+
+static void device_memory_is_found_by_the_range_it_lies_in(void **state)
+{
+    (void)state;
+    struct nt_fixture *fixture = nt_test_begin(false);
+    PHYSICAL_ADDRESS bar = {.QuadPart = 0xFE800000}, below = {.QuadPart = 0xFE7FF000}, end = {.QuadPart = 0xFE800FFC};
+    volatile ULONG *registers = MmMapIoSpaceEx(bar, 0x1000, PAGE_READWRITE | PAGE_NOCACHE);
+    volatile ULONG *before = MmMapIoSpace(below, 0x1000, MmNonCached), *across = MmMapIoSpace(end, 8, MmNonCached);
+    assert_true(registers && before && across);
+    WRITE_REGISTER_ULONG(registers + 0x3FF, 0x12345678);
+    volatile ULONG *last = MmMapIoSpace(end, 4, MmNonCached);
+    assert_ptr_equal(last, registers + 0x3FF);
+    assert_int_equal(READ_REGISTER_ULONG(before + 0x3FF), 0);
+    assert_int_equal(READ_REGISTER_ULONG(across), 0); /* a range that is not inside of one is another */
+    assert_true(MmIsAddressValid((PVOID)registers) && !MmIsAddressValid(NULL));
+    MmUnmapIoSpace((PVOID)last, 4);
+    MmUnmapIoSpace((PVOID)across, 8);
+    MmUnmapIoSpace((PVOID)before, 0x1000);
+    MmUnmapIoSpace((PVOID)registers, 0x1000);
+    MmUnmapIoSpace((PVOID)(registers + 0x400), 4); /* one behind the end */
+    nt_test_expect(fixture, "NOT_MAPPED");
+    nt_test_finish(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +304,10 @@ int main(void)
         cmocka_unit_test(lookaside_lists_and_interlocked_lists),
         cmocka_unit_test(device_memory_keeps_what_was_written_and_misuse_is_reported),
         cmocka_unit_test(mdls_describe_and_misuse_is_reported),
+        cmocka_unit_test(each_form_of_allocation_gives_a_block_with_its_tag),
+        cmocka_unit_test(an_irp_carries_its_mdls_in_a_chain),
+        cmocka_unit_test(a_partial_mdl_of_length_0_reaches_to_the_end_of_its_source),
+        cmocka_unit_test(device_memory_is_found_by_the_range_it_lies_in),
     };
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
 }
