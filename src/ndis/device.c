@@ -56,14 +56,15 @@ NDIS_EXPORT VOID NdisWriteErrorLogEntry(NDIS_HANDLE NdisAdapterHandle, ULONG Err
 
 /* ---- what NDIS does later, on a thread of its own at PASSIVE_LEVEL ----------------------------------------- */
 
-static void later(struct ndis_adapter *adapter, void (*routine)(void *context))
+/* The item is the adapter's own: a miniport that has failed is ended without memory. */
+static void later(struct ndis_adapter *adapter, PWORK_QUEUE_ITEM item, PWORKER_THREAD_ROUTINE routine)
 {
     ndis_adapter_hold(adapter);
-    if (!nt_queue_work(adapter->room->nt, routine, adapter))
-        ndis_adapter_release(adapter);
+    ExInitializeWorkItem(item, routine, adapter);
+    ExQueueWorkItem(item, DelayedWorkQueue);
 }
 
-static void reset(void *context)
+static VOID reset(PVOID context)
 {
     struct ndis_adapter *adapter = context;
 
@@ -80,10 +81,10 @@ NDIS_EXPORT VOID NdisMResetMiniport(NDIS_HANDLE NdisMiniportHandle)
         return;
     TRACE_NOTE("ndis", "NdisMResetMiniport");
     if (!atomic_exchange(&adapter->wants_reset, true))
-        later(adapter, reset);
+        later(adapter, &adapter->reset_item, reset);
 }
 
-static void remove_it(void *context)
+static VOID remove_it(PVOID context)
 {
     struct ndis_adapter *adapter = context;
 
@@ -99,5 +100,6 @@ NDIS_EXPORT VOID NdisMRemoveMiniport(NDIS_HANDLE NdisMiniportHandle)
     if (!adapter)
         return;
     TRACE_REFUSE("ndis", "ADAPTER_FAILED WDK NdisMRemoveMiniport", "the miniport asks for its removal");
-    later(adapter, remove_it);
+    if (!atomic_exchange(&adapter->wants_removal, true))
+        later(adapter, &adapter->removal_item, remove_it);
 }

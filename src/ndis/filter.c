@@ -52,6 +52,22 @@ static bool is_new(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, cons
                                     : !numbered;
 }
 
+static bool make_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request, ULONG vport, struct new_filter *record)
+{
+    struct ndis_switch *sw = &adapter->nic_switch;
+
+    if (!ndis_oid_is_raw(request))
+        record->id = ndis_ids_first_free(&sw->filters, 1);
+    if (!ndis_ids_reserve(&sw->filters, &sw->lock, record->id))
+        return false;
+    record->filter = calloc(1, sizeof *record->filter);
+    if (!record->filter)
+        return false;
+    record->filter->owner = ndis_slot_of(request)->binding;
+    record->filter->vport = vport;
+    return true;
+}
+
 NDIS_STATUS ndis_prepare_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 {
     NDIS_RECEIVE_FILTER_PARAMETERS *block = ndis_oid_buffer(request);
@@ -67,17 +83,12 @@ NDIS_STATUS ndis_prepare_set_filter(struct ndis_adapter *adapter, PNDIS_OID_REQU
     if (!record)
         return NDIS_STATUS_RESOURCES;
     record->id = given.FilterId;
-    if (is_new(adapter, request, &given)) {
-        record->filter = calloc(1, sizeof *record->filter);
-        if (!record->filter) {
-            free(record);
-            return NDIS_STATUS_RESOURCES;
-        }
-        record->filter->owner = ndis_slot_of(request)->binding;
-        record->filter->vport = given.VPortId;
-        if (!ndis_oid_is_raw(request))
-            block->FilterId = record->id = ndis_ids_first_free(&adapter->nic_switch.filters, 1);
+    if (is_new(adapter, request, &given) && !make_filter(adapter, request, given.VPortId, record)) {
+        free(record);
+        return NDIS_STATUS_RESOURCES;
     }
+    if (record->filter && !ndis_oid_is_raw(request))
+        block->FilterId = record->id;
     ndis_slot_of(request)->record = record;
     return NDIS_STATUS_SUCCESS;
 }

@@ -26,11 +26,21 @@ static bool grow(struct ndis_ids *ids, ULONG id)
     return true;
 }
 
+bool ndis_ids_reserve(struct ndis_ids *ids, struct ndis_lock *lock, ULONG id)
+{
+    bool room = id < ids->capacity || id > NDIS_LARGEST_ID;
+
+    if (room)
+        return true;
+    ndis_lock(lock);
+    room = grow(ids, id);
+    ndis_unlock(lock);
+    return room;
+}
+
 bool ndis_ids_set(struct ndis_ids *ids, ULONG id, void *object)
 {
-    if (id > NDIS_LARGEST_ID)
-        return false;
-    if (id >= ids->capacity && !grow(ids, id))
+    if (id > NDIS_LARGEST_ID || (id >= ids->capacity && !grow(ids, id)))
         return false;
     assert(!ids->objects[id]);
     ids->objects[id] = object;

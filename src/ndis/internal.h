@@ -153,6 +153,8 @@ struct ndis_ids {
 
 void *ndis_ids_get(const struct ndis_ids *ids, ULONG id);
 #define NDIS_LARGEST_ID 0x1ffff /* twice what 65,535 VFs need; a raw request may name any number */
+/* Room for that id, so that setting it needs no memory any more. Too large an id has no room and needs none. */
+bool ndis_ids_reserve(struct ndis_ids *ids, struct ndis_lock *lock, ULONG id);
 bool ndis_ids_set(struct ndis_ids *ids, ULONG id, void *object); /* false: no memory, too large. Takes the id. */
 void ndis_ids_clear(struct ndis_ids *ids, ULONG id);             /* gives the id back, frees the object */
 ULONG ndis_ids_first_free(struct ndis_ids *ids, ULONG from);     /* `from` is the same in every call */
@@ -261,7 +263,8 @@ struct ndis_adapter {
     bool added;              /* MiniportAddDevice succeeded */
     bool asleep;             /* device power state below D0 */
     bool paused_for_sleep;
-    atomic_bool wants_reset; /* by NdisMResetMiniport, under way */
+    atomic_bool wants_reset, wants_removal; /* by the miniport; its item is queued */
+    WORK_QUEUE_ITEM reset_item, removal_item;
     _Atomic USHORT enabled_vfs;
     struct ndis_below below;
     struct ndis_lock claims_lock;

@@ -19,7 +19,6 @@ struct ndis_adapter;
 
 /* The NDIS adapter attached over a PDO; NULL when there is none. */
 struct ndis_adapter *ndis_adapter_of(PDEVICE_OBJECT pdo);
-struct nt_partition *ndis_partition(struct ndis_adapter *adapter);
 enum ndis_state { NDIS_HALTED, NDIS_INITIALIZING, NDIS_PAUSED, NDIS_RESTARTING, NDIS_RUNNING, NDIS_PAUSING };
 enum ndis_state ndis_adapter_state(struct ndis_adapter *adapter);
 const char *ndis_state_name(const void *adapter); /* "Running", ...; "removed" after surprise removal */

@@ -30,6 +30,15 @@ static NDIS_STATUS check_new_vf(const struct ndis_switch *sw, const NDIS_NIC_SWI
     return sw->vfs.used < sw->parameters.NumVFs ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;
 }
 
+/* The miniport chooses the id. What it has given cannot be refused for want of memory: nobody could free it. */
+static ULONG largest_vf(struct ndis_adapter *adapter)
+{
+    USHORT enabled = atomic_load(&adapter->enabled_vfs);
+    ULONG vfs = enabled ? enabled : adapter->nic_switch.parameters.NumVFs;
+
+    return vfs ? vfs - 1 : 0;
+}
+
 NDIS_STATUS ndis_prepare_allocate_vf(struct ndis_adapter *adapter, PNDIS_OID_REQUEST request)
 {
     struct ndis_vf *vf;
@@ -46,6 +55,10 @@ NDIS_STATUS ndis_prepare_allocate_vf(struct ndis_adapter *adapter, PNDIS_OID_REQ
     if (status != NDIS_STATUS_SUCCESS && !ndis_oid_is_raw(request)) {
         free(vf);
         return status;
+    }
+    if (!ndis_ids_reserve(&adapter->nic_switch.vfs, &adapter->nic_switch.lock, largest_vf(adapter))) {
+        free(vf);
+        return NDIS_STATUS_RESOURCES;
     }
     ndis_slot_of(request)->record = vf;
     return NDIS_STATUS_SUCCESS;

@@ -57,6 +57,12 @@ NDIS_STATUS ndis_prepare_create_vport(struct ndis_adapter *adapter, PNDIS_OID_RE
         vport->parameters.VPortId = ndis_ids_first_free(&adapter->nic_switch.vports, 1);
         block->VPortId = vport->parameters.VPortId;
     }
+    if (!ndis_ids_reserve(&adapter->nic_switch.vports, &adapter->nic_switch.lock, vport->parameters.VPortId)) {
+        if (!ndis_oid_is_raw(request))
+            block->VPortId = NDIS_DEFAULT_VPORT_ID;
+        free(vport);
+        return NDIS_STATUS_RESOURCES;
+    }
     ndis_slot_of(request)->record = vport;
     return NDIS_STATUS_SUCCESS;
 }

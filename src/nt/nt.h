@@ -45,7 +45,6 @@ struct nt_partition *nt_enter(struct nt_partition *partition);
 struct nt_partition *nt_current(void);
 const char *nt_partition_name(const struct nt_partition *partition);
 enum nt_role nt_partition_role(const struct nt_partition *partition);
-bool nt_real_time(const struct nt_partition *partition);
 
 /* Nanoseconds since the partition was made: virtual clock (plus what was waited), or real. */
 uint64_t nt_clock_ns(struct nt_partition *partition);

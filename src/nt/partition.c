@@ -92,11 +92,6 @@ enum nt_role nt_partition_role(const struct nt_partition *partition)
     return partition->role;
 }
 
-bool nt_real_time(const struct nt_partition *partition)
-{
-    return partition->real_time;
-}
-
 void nt_slot_set(struct nt_partition *partition, enum nt_slot slot, void *value)
 {
     atomic_store(&partition->slots[slot], value);

@@ -195,8 +195,9 @@ static NTSTATUS query_resources(struct fake_bus *bus, PIRP irp)
 
     if (!count)
         return complete(irp, STATUS_SUCCESS);
-    list = ExAllocatePoolWithTag(PagedPool, size, 0x46616b65);
-    memset(list, 0, size);
+    list = ExAllocatePoolZero(PagedPool, size, 0x46616b65);
+    if (!list)
+        return complete(irp, STATUS_INSUFFICIENT_RESOURCES);
     list->Count = 1;
     list->List[0].PartialResourceList.Count = count;
     for (unsigned i = 0; i < count; i++)

@@ -69,6 +69,21 @@ void *__wrap_realloc(void *memory, size_t size)
     return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
 }
 
+char *__wrap_strdup(const char *text);
+char *__wrap_strdup(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = __wrap_malloc(size);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return refused() ? NULL : counted(__real_aligned_alloc(alignment, size));
+}
+
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
 {
