@@ -20,6 +20,7 @@ struct end {
     struct vmbus_host *host;
     struct vpci_window_host window;
     bool gone, busy;
+    bool accessing, retargeting; /* asked by the VMM, not answered yet */
     struct vpci_window_access access;
 };
 
@@ -29,6 +30,7 @@ static struct end ends[CHANNELS];
 static int peer;
 static uint8_t heard[VFP_VMM_FRAME_MAX];
 static uint32_t heard_bytes;
+static uint16_t version; /* that the host agreed on, 0: none yet */
 
 /* ---- the host's worker ------------------------------------------------------------------------------------------ */
 
@@ -84,14 +86,62 @@ static void answer_access(struct end *end)
     end->busy = false;
 }
 
+/* One of each kind at a time, and nothing that cannot be. */
+static int on_access(void *context, const struct vfp_vmm_register *asked)
+{
+    struct end *end = context;
+    MUST(!end->accessing && asked->region < VFP_VMM_BARS && asked->size >= 1 && asked->size <= 8 && asked->write < 2);
+    end->accessing = asked->offset % 4 != 3;
+    return end->accessing ? 0 : -ENODEV;
+}
+
+static int on_retarget(void *context, const struct vfp_vmm_retarget *asked)
+{
+    struct end *end = context;
+    MUST(!end->retargeting && asked->processor_count >= 1 && asked->processor_count <= VFP_VMM_PROCESSORS);
+    for (unsigned i = 0; i < asked->processor_count; i++)
+        MUST(asked->processors[i] < VFP_VMM_PROCESSOR_MAX);
+    end->retargeting = asked->data % 4 != 3;
+    return end->retargeting ? 0 : -ENOMEM;
+}
+
+static void answer_asked(struct end *end)
+{
+    if (end->accessing) {
+        end->accessing = false;
+        vmm_channel_register_done(end->channel, -ENOENT, UINT64_MAX);
+    }
+    if (end->retargeting) {
+        end->retargeting = false;
+        vmm_channel_retarget_done(end->channel, 0);
+    }
+}
+
+static void tell_ranges(struct end *end, struct input *input)
+{
+    struct vfp_vmm_range ranges[VFP_VMM_RANGES_MAX] = {0};
+    uint32_t count = take8(input), region = take8(input) % VFP_VMM_BARS;
+    for (uint32_t i = 0; i < count; i++)
+        ranges[i] = (struct vfp_vmm_range){.offset = i * 4096ull, .length = 4096, .accesses = 1 + i % 3};
+    vmm_channel_ranges(end->channel, region, ranges, count);
+}
+
 /* ---- the VMM ---------------------------------------------------------------------------------------------------- */
 
 static void check_frame(const struct vfp_vmm_frame *frame)
 {
     const struct vfp_vmm_error *error = (const void *)frame;
-    bool hosts = frame->type >= VFP_VMM_OFFER && frame->type <= VFP_VMM_ERROR;
+    const struct vfp_vmm_ranges *ranges = (const void *)frame;
+    bool newer = frame->type >= VFP_VMM_RANGES && frame->type <= VFP_VMM_RETARGETED;
+    bool hosts = frame->type >= VFP_VMM_OFFER && frame->type <= VFP_VMM_RETARGETED;
     MUST(hosts || frame->type == VFP_VMM_HELLO || frame->type == VFP_VMM_PACKET || frame->type == VFP_VMM_CREDIT);
     MUST(frame->flags == 0);
+    MUST(!newer || version >= 2);
+    if (frame->type == VFP_VMM_HELLO)
+        version = ((const struct vfp_vmm_hello *)frame)->highest;
+    if (frame->type == VFP_VMM_RANGES)
+        MUST(frame->length == sizeof *ranges + ranges->count * sizeof(struct vfp_vmm_range) &&
+             ranges->region < VFP_VMM_BARS);
     if (frame->type == VFP_VMM_ERROR) {
         MUST(frame->length == sizeof *error && memchr(error->name, 0, sizeof error->name));
         MUST(strcmp(error->name, vmm_rule_name(error->rule)) == 0 && error->name[0] != '?');
@@ -130,18 +180,21 @@ static void say(const void *bytes, size_t length)
         loop_turn(EPOLLIN);
 }
 
-static void say_hello(void)
+static void say_hello(uint16_t highest)
 {
-    struct vfp_vmm_hello hello = {
-        .frame = {.length = sizeof hello, .type = VFP_VMM_HELLO}, .magic = VFP_VMM_MAGIC, .lowest = 1, .highest = 1};
+    struct vfp_vmm_hello hello = {.frame = {.length = sizeof hello, .type = VFP_VMM_HELLO},
+                                  .magic = VFP_VMM_MAGIC,
+                                  .lowest = 1,
+                                  .highest = highest};
     say(&hello, sizeof hello);
 }
 
 /* A frame whose header is right more often than chance would have it, and a body of the input's bytes. */
 static void say_frame(struct input *input)
 {
-    static const uint32_t lengths[16] = {[VFP_VMM_HELLO] = 32,  [VFP_VMM_OPEN] = 24,   [VFP_VMM_CLOSE] = 16,
-                                         [VFP_VMM_WINDOW] = 40, [VFP_VMM_PACKET] = 48, [VFP_VMM_CREDIT] = 24};
+    static const uint32_t lengths[16] = {
+        [VFP_VMM_HELLO] = 32,  [VFP_VMM_OPEN] = 24,   [VFP_VMM_CLOSE] = 16,    [VFP_VMM_WINDOW] = 40,
+        [VFP_VMM_PACKET] = 48, [VFP_VMM_CREDIT] = 24, [VFP_VMM_REGISTER] = 40, [VFP_VMM_RETARGET] = 104};
     union {
         struct vfp_vmm_frame frame;
         uint8_t bytes[sizeof(struct vfp_vmm_frame) + 8192];
@@ -189,7 +242,7 @@ static void step(struct input *input)
     struct end *end = &ends[what >> 4 & 1];
     switch (what & 15) {
     case 0:
-        say_hello();
+        say_hello(1 + (what >> 5));
         break;
     case 1:
         say_raw(input);
@@ -222,6 +275,12 @@ static void step(struct input *input)
     case 10:
         vmbus_host_rescind(end->host);
         break;
+    case 11:
+        tell_ranges(end, input);
+        break;
+    case 12:
+        answer_asked(end);
+        break;
     default:
         say_frame(input);
         break;
@@ -244,14 +303,15 @@ static void set_up(void)
     }
     MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
     peer = sockets[1];
-    heard_bytes = 0;
+    heard_bytes = version = 0;
     vmm.last_id = 0;
     pthread_mutex_lock(&vmm.lock);
     vmm_connection_accept(&vmm, sockets[0]);
     pthread_mutex_unlock(&vmm.lock);
     for (unsigned i = 0; i < CHANNELS; i++) {
         ends[i] = (struct end){0};
-        MUST(vmm_channel_create(&vmm, &offer, &ends[i].channel) == 0);
+        const struct vmm_channel_asked asked = {on_access, on_retarget, &ends[i]};
+        MUST(vmm_channel_create(&vmm, &offer, &asked, &ends[i].channel) == 0);
         ends[i].host = vmm_channel_host(ends[i].channel);
         vpci_window_host_init(&ends[i].window, vmbus_host_window(ends[i].host));
         ends[i].window.answered = answered;
@@ -266,8 +326,10 @@ static void tear_down(void)
     vmm_connection_end(&vmm, NULL);
     pthread_mutex_unlock(&vmm.lock);
     check();
-    for (unsigned i = 0; i < CHANNELS; i++)
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        answer_asked(&ends[i]);
         vmbus_host_destroy(ends[i].host);
+    }
     MUST(!vmm.channels);
     listen_to_host();
     close(peer);

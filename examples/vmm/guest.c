@@ -188,6 +188,56 @@ static int walk_capabilities(struct guest *guest)
     return error;
 }
 
+/* ---- asleep ------------------------------------------------------------------------------------------------------ */
+
+static int set_power(struct guest *guest, uint32_t target)
+{
+    struct vpci_power_state_change change = {.type = VPCI_POWER_STATE_CHANGE, .target = target};
+    struct guest_packet answer;
+    return request(guest, &change, sizeof change, 4, &answer);
+}
+
+/* What a processor does with a 4-byte access to BAR 0. Only one to a mitigated page is anybody's business. */
+static int touch(struct guest *guest, uint64_t offset, bool write, uint64_t *value)
+{
+    if (!vmm_is_mitigated(&guest->vmm, 0, offset, 4, write))
+        return 0;
+    guest->mitigated++;
+    return vmm_register(&guest->vmm, write, 0, offset, 4, value);
+}
+
+/* The pages that the PF driver answers for while the VF sleeps read as all ones; they were told before the VF's sleep
+ * was answered, and are no longer there when its waking is. */
+static int touch_asleep(struct guest *guest)
+{
+    int error = guest->at ? guest->at(guest, GUEST_ASLEEP) : 0;
+    for (uint64_t offset = 0; !error && offset < 0x4000; offset += 0x1000) {
+        uint64_t value = UINT32_MAX;
+        error = touch(guest, offset, false, &value);
+        if (!error && (uint32_t)value != UINT32_MAX)
+            return -EPROTO;
+        value = 1;
+        if (!error)
+            error = touch(guest, offset, true, &value);
+    }
+    return error;
+}
+
+/* A driver that enables the memory of a VF that sleeps. */
+static int sleep_and_wake(struct guest *guest)
+{
+    if (guest->vmm.version < 2)
+        return 0;
+    int error = set_power(guest, VPCI_POWER_D3);
+    if (!error)
+        error = config_write(guest, COMMAND, 2, COMMAND_MEMORY | COMMAND_MASTER);
+    if (!error && guest->vmm.channel.ranges[0].count)
+        error = touch_asleep(guest);
+    if (!error)
+        error = set_power(guest, VPCI_POWER_D0);
+    return !error && guest->vmm.channel.ranges[0].count ? -EPROTO : error;
+}
+
 /* ---- interrupts, blocks ----------------------------------------------------------------------------------------- */
 
 static int create_interrupt(struct guest *guest, uint32_t vector)
@@ -214,13 +264,24 @@ static int delete_interrupt(struct guest *guest)
     return post(guest, &message, sizeof message);
 }
 
-/* As Linux does: first with a dummy, then the real one. */
+/* The hypercall of that name, which the VMM gets. */
+static int retarget_interrupt(struct guest *guest)
+{
+    static const uint16_t processor = 0;
+    if (guest->vmm.version < 2)
+        return 0;
+    return vmm_retarget(&guest->vmm, guest->message_address, guest->message_data, VECTOR, &processor, 1);
+}
+
+/* As Linux does: first with a dummy, then the real one, which it targets again when it is unmasked. */
 static int set_up_interrupt(struct guest *guest)
 {
     int error = create_interrupt(guest, DUMMY_VECTOR);
     if (!error)
         error = delete_interrupt(guest);
-    return error ? error : create_interrupt(guest, VECTOR);
+    if (!error)
+        error = create_interrupt(guest, VECTOR);
+    return error ? error : retarget_interrupt(guest);
 }
 
 /* While the VF is being ejected it fails, which is no fault. */
@@ -277,8 +338,8 @@ static int live(struct guest *guest)
 /* One life of the channel up to its VF driver: open, find, D0, registers, interrupt, block. */
 static int come_up(struct guest *guest)
 {
-    int (*const steps[])(struct guest *) = {agree_version, find_function,    enter_d0,  walk_capabilities,
-                                            place_bars,    set_up_interrupt, read_block};
+    int (*const steps[])(struct guest *) = {agree_version, find_function,  enter_d0,         walk_capabilities,
+                                            place_bars,    sleep_and_wake, set_up_interrupt, read_block};
     int error = guest->at ? guest->at(guest, GUEST_OFFERED) : 0;
     if (!error)
         error = vmm_open(&guest->vmm, GUEST_RING, GUEST_RING);

@@ -25,6 +25,7 @@ enum guest_step {
     GUEST_OFFERED,
     GUEST_OPEN,
     GUEST_D0,
+    GUEST_ASLEEP,  /* its VF is, and has mitigated pages */
     GUEST_RUNNING, /* its VF driver is up */
     GUEST_LEAVING,
 };
@@ -39,6 +40,7 @@ struct guest {
     bool ejected;
     unsigned lives; /* VFs it has had; every second one it closes and opens again */
     unsigned blocks, invalidated, accesses;
+    unsigned mitigated;       /* accesses to mitigated pages */
     uint64_t message_address; /* of its interrupt */
     uint32_t message_data;
     /* Called before each step; not 0: stop, with this result. */

@@ -83,6 +83,17 @@ static int on_region(struct vmm *vmm, const struct vfp_vmm_region *region)
     return 0;
 }
 
+static int on_ranges(struct vmm *vmm, const struct vfp_vmm_ranges *ranges)
+{
+    if (ranges->region >= VFP_VMM_BARS || ranges->count > VFP_VMM_RANGES_MAX ||
+        ranges->frame.length != sizeof *ranges + ranges->count * sizeof(struct vfp_vmm_range))
+        return -EPROTO;
+    struct vmm_ranges *to = &vmm->channel.ranges[ranges->region];
+    to->count = ranges->count;
+    memcpy(to->list, ranges + 1, ranges->count * sizeof to->list[0]);
+    return 0;
+}
+
 static int on_channel(struct vmm *vmm, const struct vfp_vmm_frame *frame)
 {
     switch (frame->type) {
@@ -95,6 +106,8 @@ static int on_channel(struct vmm *vmm, const struct vfp_vmm_frame *frame)
     case VFP_VMM_MAP:
     case VFP_VMM_UNMAP:
         return on_region(vmm, (const void *)frame);
+    case VFP_VMM_RANGES:
+        return on_ranges(vmm, (const void *)frame);
     case VFP_VMM_INTERRUPT:
         vmm->channel.interrupts++;
         if (vmm->interrupt)
@@ -124,7 +137,19 @@ static int take(struct vmm *vmm, const struct vfp_vmm_frame *frame)
         vmm->value = ((const struct vfp_vmm_window_done *)(const void *)frame)->value;
         vmm->answered = frame->id;
         return 0;
+    case VFP_VMM_REGISTER_DONE:
+        vmm->value = ((const struct vfp_vmm_register_done *)(const void *)frame)->value;
+        vmm->status = ((const struct vfp_vmm_register_done *)(const void *)frame)->status;
+        vmm->answered = frame->id;
+        return 0;
+    case VFP_VMM_RETARGETED:
+        vmm->status = ((const struct vfp_vmm_retargeted *)(const void *)frame)->status;
+        vmm->answered = frame->id;
+        return 0;
     case VFP_VMM_HELLO:
+        vmm->version = ((const struct vfp_vmm_hello *)(const void *)frame)->highest;
+        vmm->answered = frame->id;
+        return 0;
     case VFP_VMM_CLOSED:
         vmm->answered = frame->id;
         return 0;
@@ -158,7 +183,9 @@ static int ask(struct vmm *vmm, const void *frame, uint32_t length)
 int vmm_connect(struct vmm *vmm, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct vfp_vmm_hello hello = {.magic = VFP_VMM_MAGIC, .lowest = VFP_VMM_VERSION, .highest = VFP_VMM_VERSION};
+    struct vfp_vmm_hello hello = {.magic = VFP_VMM_MAGIC, .lowest = VFP_VMM_VERSION_MIN, .highest = VFP_VMM_VERSION};
+    if (vmm->highest)
+        hello.highest = vmm->highest;
     if (strlen(path) >= sizeof address.sun_path)
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
@@ -199,6 +226,7 @@ int vmm_close(struct vmm *vmm)
 {
     struct vfp_vmm_frame close = vmm_header(vmm, VFP_VMM_CLOSE, sizeof close);
     vmm->channel.open = false;
+    memset(vmm->channel.ranges, 0, sizeof vmm->channel.ranges);
     return ask(vmm, &close, sizeof close);
 }
 
@@ -240,4 +268,53 @@ int vmm_access(struct vmm *vmm, bool write, uint64_t address, uint32_t size, uin
     if (!error && !write)
         *value = vmm->value;
     return error;
+}
+
+/* ---- version 2 -------------------------------------------------------------------------------------------------- */
+
+static bool covers(const struct vmm_ranges *ranges, uint64_t at, uint32_t access)
+{
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        if (at - ranges->list[i].offset < ranges->list[i].length)
+            return ranges->list[i].accesses & access;
+    }
+    return false;
+}
+
+bool vmm_is_mitigated(const struct vmm *vmm, uint32_t region, uint64_t offset, uint32_t size, bool write)
+{
+    const struct vmm_ranges *ranges = &vmm->channel.ranges[region];
+    uint32_t access = write ? VFP_VMM_RANGE_WRITES : VFP_VMM_RANGE_READS;
+    return covers(ranges, offset, access) && covers(ranges, offset + size - 1, access);
+}
+
+int vmm_register(struct vmm *vmm, bool write, uint32_t region, uint64_t offset, uint32_t size, uint64_t *value)
+{
+    struct vfp_vmm_register access = {.frame = vmm_header(vmm, VFP_VMM_REGISTER, sizeof access),
+                                      .offset = offset,
+                                      .value = write ? *value : 0,
+                                      .region = region,
+                                      .size = (uint16_t)size,
+                                      .write = write};
+    int error = ask(vmm, &access, sizeof access);
+    if (!error && vmm->status == ENOENT)
+        return -ENOENT;
+    if (!error && !write)
+        *value = vmm->value;
+    return error;
+}
+
+int vmm_retarget(struct vmm *vmm, uint64_t address, uint32_t data, uint32_t vector, const uint16_t *processors,
+                 uint16_t count)
+{
+    struct vfp_vmm_retarget to = {.frame = vmm_header(vmm, VFP_VMM_RETARGET, sizeof to),
+                                  .address = address,
+                                  .data = data,
+                                  .vector = vector,
+                                  .processor_count = count};
+    if (count > VFP_VMM_PROCESSORS)
+        return -EINVAL;
+    memcpy(to.processors, processors, count * sizeof processors[0]);
+    int error = ask(vmm, &to, sizeof to);
+    return !error && vmm->status ? -(int)vmm->status : error;
 }

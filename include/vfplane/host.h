@@ -78,9 +78,9 @@ int vfp_pf_dump(struct vfp_pf *pf, int function, bool present, FILE *stream);
 uint16_t vfp_pf_num_vfs(const struct vfp_pf *pf);   /* VFs that exist now */
 uint16_t vfp_pf_total_vfs(const struct vfp_pf *pf); /* VFs the card can have */
 
-/* The card's whole state as bytes: the registers of the PF and of the VFs that exist, power, what is left of the readiness
- * times. The same on every machine, for this version of vfplane. Returns the bytes needed; if that is more than `size`,
- * `buffer` holds nothing usable. Requests may be under way: each is in it as a whole or not at all. */
+/* The card's whole state as bytes: the registers of the PF and of the VFs that exist, power, what is left of the
+ * readiness times. The same on every machine, for this version of vfplane. Returns the bytes needed; if that is more
+ * than `size`, `buffer` holds nothing usable. Requests may be under way: each is in it as a whole or not at all. */
 size_t vfp_pf_save(const struct vfp_pf *pf, void *buffer, size_t size);
 /* Makes the card what it was, byte for byte; what drivers and guests know stays theirs. The bytes need not be trusted.
  * -EINVAL, and nothing has changed: not saved by this version, of another card or address, cut or too long, or a value
@@ -263,6 +263,19 @@ struct vfp_bar {
     uint64_t guest_address, system_address; /* in the guest's and in the host's physical memory */
     uint64_t size;
 };
+/* Pages that the guest must not reach itself, because the PF driver answers for them (pci.md 3.4, 3.7): while a range
+ * stands, whoever makes the BAR visible to the guest traps these accesses and hands each over by
+ * vfp_channel_register(). Only a PF driver that is no miniport has such pages (drivers/refgen: of a VF that is not in
+ * D0). */
+struct vfp_range {
+    uint64_t offset, length; /* bytes from the start of the BAR, multiples of 4,096 */
+    bool reads, writes;      /* which accesses; the others are the guest's own */
+};
+struct vfp_ranges {
+    unsigned index;                 /* 0..5: the BAR, the lower of a 64-bit one's two */
+    unsigned count;                 /* 0..256 */
+    const struct vfp_range *ranges; /* ascending, none overlapping; valid during the call */
+};
 struct vfp_channel_options {
     const char *name; /* shown in traces */
     void *context;
@@ -272,6 +285,11 @@ struct vfp_channel_options {
     void (*interrupt)(void *context, const struct vfp_delivery *interrupt);
     /* A BAR became visible to the guest, or went away: on a worker thread, or inside vfp_channel_close. */
     void (*bar)(void *context, const struct vfp_bar *bar);
+    /* All ranges of a BAR from now on: whenever they change, on a worker thread or inside vfp_channel_close, and, when
+     * there are some, before the `bar` that maps it. At first there are none, and none are left when `ended` is called.
+     * What a change of the VF's power or a reset changes is told before that request is answered to the guest. Of one
+     * channel, one call of `bar` or `ranges` at a time. NULL: nobody keeps the guest from these pages. */
+    void (*ranges)(void *context, const struct vfp_ranges *ranges);
 };
 int vfp_channel_open(struct vfp_vf *vf, int socket, const struct vfp_channel_options *options,
                      struct vfp_channel **channel);
@@ -285,6 +303,34 @@ int vfp_channel_interrupt(struct vfp_channel *channel, uint64_t address, uint32_
  * -ENOMEM. Any thread, until vfp_channel_close. */
 int vfp_channel_msix_set(struct vfp_channel *channel, unsigned index, uint64_t address, uint32_t data, bool masked);
 int vfp_channel_msix_raise(struct vfp_channel *channel, unsigned index);
+/* The guest's RetargetDeviceInterrupt (vpci-wire.md 4.5), which whoever runs the guest gets: from now on the message of
+ * that pair goes where `target` says; its processors are copied. 0; -EINVAL: not 1 to 32 processors, each below 4,096;
+ * -ENOENT: the guest was not given that pair; -ENOMEM: nothing has changed. Any thread, until vfp_channel_close, but
+ * not inside `interrupt`: it waits for a delivery that is under way. */
+int vfp_channel_retarget(struct vfp_channel *channel, uint64_t address, uint32_t data,
+                         const struct vfp_delivery *target);
+
+/* ---- mitigated pages -------------------------------------------------------------------------------------------- */
+
+/* An access that was trapped in a range of `ranges`. */
+struct vfp_register {
+    unsigned bar;
+    uint64_t offset; /* from the start of the BAR */
+    unsigned length; /* bytes, 1 to 8 */
+    bool write;
+    uint64_t value; /* to be written, in the low bytes */
+};
+/* Hands it to the PF driver (MITIGABLE_DEVICE_INTERFACE). Returns at once, so that the thread of a virtual processor,
+ * or one that serves many machines, is never inside a PF driver and never waits for another guest's request; who wants
+ * to wait does so for `done`. 0: `done` is called once, on a worker thread, also when the channel ends; it may not
+ * block or call into the channel. -ENOMEM: it is not called. Any thread, until vfp_channel_close.
+ *
+ * Its result is 0, with what was read, or a negative errno; then a read gives all ones and a write has done nothing:
+ * -EINVAL: bar over 5, length not 1 to 8, not all inside the BAR; -ENOENT: not, or no longer, in a range that covers
+ * such an access, which the last call of `ranges` says: the guest does it itself; -ENODEV: no guest has the VF now, or
+ * the card was pulled; -ETIMEDOUT: the PF driver did not answer within 30 s; -EIO: it failed. */
+int vfp_channel_register(struct vfp_channel *channel, const struct vfp_register *access,
+                         void (*done)(void *context, int result, uint64_t value), void *context);
 
 /* Asks the guest to give the VF back; without an answer in time the offer is rescinded. Returns at once. */
 void vfp_channel_eject(struct vfp_channel *channel, unsigned timeout_ms);

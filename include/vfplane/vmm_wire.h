@@ -22,7 +22,8 @@ extern "C" {
 
 /* ---- frames ----------------------------------------------------------------------------------------------------- */
 
-#define VFP_VMM_VERSION     1u     /* of this protocol; the only one so far */
+#define VFP_VMM_VERSION     2u     /* of this protocol, the highest; what a later one added says so */
+#define VFP_VMM_VERSION_MIN 1u     /* the lowest that is still spoken */
 #define VFP_VMM_PAYLOAD_MAX 39656u /* bytes of a packet's payload: the largest vPCI request there is */
 #define VFP_VMM_FRAME_MAX   39688u /* a PACKET of that payload */
 #define VFP_VMM_RING_UNIT   4096u  /* ring sizes are multiples of this */
@@ -41,22 +42,27 @@ VFP_VMM_ASSERT(sizeof(struct vfp_vmm_frame) == 16, "frame header");
 enum vfp_vmm_type {
     VFP_VMM_HELLO = 1, /* both: struct vfp_vmm_hello; the first frame of the VMM, then the first of the host */
     /* the VMM's */
-    VFP_VMM_OPEN = 2,   /* struct vfp_vmm_open: the guest opened the channel; answered by OPENED */
-    VFP_VMM_CLOSE = 3,  /* header only: the guest closed it, or its connection was reset; answered by CLOSED */
-    VFP_VMM_WINDOW = 4, /* struct vfp_vmm_window: an access to the configuration window; answered by WINDOW_DONE */
+    VFP_VMM_OPEN = 2,     /* struct vfp_vmm_open: the guest opened the channel; answered by OPENED */
+    VFP_VMM_CLOSE = 3,    /* header only: the guest closed it, or its connection was reset; answered by CLOSED */
+    VFP_VMM_WINDOW = 4,   /* struct vfp_vmm_window: an access to the configuration window; answered by WINDOW_DONE */
+    VFP_VMM_REGISTER = 5, /* version 2: struct vfp_vmm_register: an access to mitigated pages; REGISTER_DONE */
+    VFP_VMM_RETARGET = 6, /* version 2: struct vfp_vmm_retarget: another target of an interrupt; RETARGETED */
     /* both */
     VFP_VMM_PACKET = 8, /* struct vfp_vmm_packet and the payload: one packet of the ring */
     VFP_VMM_CREDIT = 9, /* struct vfp_vmm_credit: these bytes of the ring were read */
     /* the host's */
-    VFP_VMM_OFFER = 16,       /* struct vfp_vmm_offer: a channel to offer to the guest */
-    VFP_VMM_RESCIND = 17,     /* header only: the offer is taken back; nothing more of this channel comes */
-    VFP_VMM_OPENED = 18,      /* struct vfp_vmm_opened */
-    VFP_VMM_CLOSED = 19,      /* header only */
-    VFP_VMM_WINDOW_DONE = 20, /* struct vfp_vmm_window_done */
-    VFP_VMM_INTERRUPT = 21,   /* struct vfp_vmm_interrupt: to be injected */
-    VFP_VMM_MAP = 22,         /* struct vfp_vmm_region: to be made visible to the guest */
-    VFP_VMM_UNMAP = 23,       /* the same: to be taken away again */
-    VFP_VMM_ERROR = 24,       /* struct vfp_vmm_error: a frame of the VMM's broke a rule */
+    VFP_VMM_OFFER = 16,         /* struct vfp_vmm_offer: a channel to offer to the guest */
+    VFP_VMM_RESCIND = 17,       /* header only: the offer is taken back; nothing more of this channel comes */
+    VFP_VMM_OPENED = 18,        /* struct vfp_vmm_opened */
+    VFP_VMM_CLOSED = 19,        /* header only */
+    VFP_VMM_WINDOW_DONE = 20,   /* struct vfp_vmm_window_done */
+    VFP_VMM_INTERRUPT = 21,     /* struct vfp_vmm_interrupt: to be injected */
+    VFP_VMM_MAP = 22,           /* struct vfp_vmm_region: to be made visible to the guest */
+    VFP_VMM_UNMAP = 23,         /* the same: to be taken away again */
+    VFP_VMM_ERROR = 24,         /* struct vfp_vmm_error: a frame of the VMM's broke a rule */
+    VFP_VMM_RANGES = 25,        /* version 2: struct vfp_vmm_ranges and the ranges: the mitigated ones of a BAR */
+    VFP_VMM_REGISTER_DONE = 26, /* version 2: struct vfp_vmm_register_done */
+    VFP_VMM_RETARGETED = 27,    /* version 2: struct vfp_vmm_retargeted */
 };
 
 /* HELLO. The VMM says which versions of the protocol it speaks; the host answers with the highest that it speaks too,
@@ -163,6 +169,72 @@ struct VFP_VMM_PACKED vfp_vmm_region {
 };
 VFP_VMM_ASSERT(sizeof(struct vfp_vmm_region) == 48, "MAP, UNMAP");
 
+/* ---- version 2: pages that the PF driver answers for ---------------------------------------------------------------
+ */
+
+/* All mitigated ranges of a BAR from now on; there are none before the first. A guest's access that a range covers must
+ * not reach the BAR: it is a REGISTER. */
+#define VFP_VMM_BARS         6u
+#define VFP_VMM_RANGES_MAX   256u
+#define VFP_VMM_RANGE_READS  1u
+#define VFP_VMM_RANGE_WRITES 2u
+struct VFP_VMM_PACKED vfp_vmm_range {
+    uint64_t offset, length; /* bytes from the start of the BAR, multiples of 4,096 */
+    uint32_t accesses;       /* VFP_VMM_RANGE_*: which accesses; the others are the guest's own */
+    uint32_t reserved;
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_range) == 24, "a range");
+
+struct VFP_VMM_PACKED vfp_vmm_ranges {
+    struct vfp_vmm_frame frame;
+    uint32_t region; /* 0 to 5: the BAR */
+    uint32_t count;  /* of ranges that follow, in ascending order, none overlapping; 0 to 256 */
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_ranges) == 24, "RANGES");
+
+struct VFP_VMM_PACKED vfp_vmm_register {
+    struct vfp_vmm_frame frame;
+    uint64_t offset; /* from the start of the BAR */
+    uint64_t value;  /* to be written, in the low bytes; 0 for a read */
+    uint32_t region; /* 0 to 5: the BAR */
+    uint16_t size;   /* bytes, 1 to 8 */
+    uint16_t write;  /* 1; 0: a read */
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_register) == 40, "REGISTER");
+
+/* A failed read gives all ones, a failed write did nothing; the guest goes on. ENOENT: these bytes are not, or no
+ * longer, mitigated, as the last RANGES says: the guest does the access itself. */
+struct VFP_VMM_PACKED vfp_vmm_register_done {
+    struct vfp_vmm_frame frame; /* id: that of the REGISTER */
+    uint64_t value;             /* what was read, in the low bytes */
+    uint32_t status;            /* 0, or an errno */
+    uint32_t reserved;
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_register_done) == 32, "REGISTER_DONE");
+
+/* ---- version 2: RetargetDeviceInterrupt -----------------------------------------------------------------------------
+ */
+
+#define VFP_VMM_PROCESSOR_MAX 4096u /* indices of virtual processors are below it */
+struct VFP_VMM_PACKED vfp_vmm_retarget {
+    struct vfp_vmm_frame frame;
+    uint64_t address; /* of the message, as the guest was given it */
+    uint32_t data;
+    uint32_t vector;
+    uint16_t lowest_priority;                /* 1; 0: fixed */
+    uint16_t processor_count;                /* 1 to 32 */
+    uint16_t processors[VFP_VMM_PROCESSORS]; /* the rest is not looked at */
+    uint32_t reserved;
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_retarget) == 104, "RETARGET");
+
+struct VFP_VMM_PACKED vfp_vmm_retargeted {
+    struct vfp_vmm_frame frame; /* id: that of the RETARGET */
+    uint32_t status; /* 0; ENOENT: the guest was not given that pair; or another errno. Then nothing changed */
+    uint32_t reserved;
+};
+VFP_VMM_ASSERT(sizeof(struct vfp_vmm_retargeted) == 24, "RETARGETED");
+
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
 /* The rules: name, number, what ends when it is broken, what it says. FRAME: the frame is dropped and nothing else
@@ -185,7 +257,11 @@ VFP_VMM_ASSERT(sizeof(struct vfp_vmm_region) == 48, "MAP, UNMAP");
     X(WINDOW_ONE, 14, FRAME, "one access to a channel's window at a time")                                             \
     X(WINDOW_FIELDS, 15, FRAME, "an access is a read (0) or a write (1), of 1 to 8 bytes")                             \
     X(NOT_READING, 16, CONNECTION, "the VMM reads what it is sent")                                                    \
-    X(ONE_VMM, 17, CONNECTION, "one VMM is connected at a time")
+    X(ONE_VMM, 17, CONNECTION, "one VMM is connected at a time")                                                       \
+    X(REGISTER_ONE, 18, FRAME, "one access to a channel's mitigated pages at a time")                                  \
+    X(REGISTER_FIELDS, 19, FRAME, "such an access is a read (0) or a write (1) of 1 to 8 bytes of BAR 0 to 5")         \
+    X(RETARGET_ONE, 20, FRAME, "one RETARGET of a channel at a time")                                                  \
+    X(RETARGET_FIELDS, 21, FRAME, "its mode is 0 or 1, its processors are 1 to 32, each below 4,096")
 
 enum vfp_vmm_rule {
 #define VFP_VMM_RULE_NUMBER(name, number, ends, text) VFP_VMM_RULE_##name = number,

@@ -66,9 +66,12 @@ char *find_profile(const char *name)
     return find_beside("../../profiles", INSTALLED_PROFILES, name);
 }
 
+/* In the build each driver has a folder: refnic_pf.so and refnic_vf.so lie in refnic, refgen.so in refgen. */
 char *find_driver(const char *name)
 {
-    return find_beside("../../drivers/refnic", INSTALLED_DRIVERS, name);
+    char folder[64];
+    snprintf(folder, sizeof(folder), "../../drivers/%.*s", (int)strcspn(name, "_."), name);
+    return find_beside(folder, INSTALLED_DRIVERS, name);
 }
 
 struct vfp_trace *open_trace(const char *kind, FILE *stream)

@@ -35,7 +35,7 @@ struct vmm_check {
 
 static const struct argp_option options[] = {
     {"profile", 'p', "FILE", 0, "the card: an lspci -vvvxxxx capture of a PF and one VF (default: the Intel 82576)", 0},
-    {"pf", 'P', "FILE", 0, "PF driver image (default: refnic_pf.so)", 0},
+    {"pf", 'P', "FILE", 0, "PF driver image (default: refgen.so)", 0},
     {"timeout", 's', "SECONDS", 0, "how long each step of the VMM's may take (default 60)", 0},
     {0},
 };
@@ -282,7 +282,7 @@ int vmm_check_main(int argc, char **argv)
     if (!check.profile)
         check.profile = profile = find_profile("intel-82576.lspci");
     if (!check.pf)
-        check.pf = pf = find_driver("refnic_pf.so");
+        check.pf = pf = find_driver("refgen.so");
     vmm_judge_init(&check.judge);
     check.host = vfp_host_create(&(struct vfp_host_options){0});
     check.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -14,6 +14,7 @@
 #define VMM_CHECK_CHANNELS 8
 #define VMM_CHECK_WINDOWS  16
 #define VMM_CHECK_PAIRS    64
+#define VMM_CHECK_RANGES   64
 
 /* Rules beyond those that the host answers with ERROR. */
 #define VMM_CHECK_RULES(X)                                                                                             \
@@ -21,6 +22,7 @@
     X(PACKET_TYPE, "a guest's packets are in-band data")                                                               \
     X(CREDIT_RETURNED, "of the credit to the guest no more than half a ring is kept back")                             \
     X(WINDOW_MAPPED, "an access is to an address where the window was mapped")                                         \
+    X(REGISTER_MITIGATED, "an access handed over is to pages that were mitigated for it")                              \
     X(RESCIND_HEARD, "nothing of a channel comes once its RESCIND was read")
 
 enum vmm_check_rule {
@@ -47,6 +49,12 @@ struct seen_channel {
         uint32_t data;
     } pairs[VMM_CHECK_PAIRS];
     unsigned pair_count;
+    /* All that were told since it was opened: a list may change while an access is on its way. */
+    struct {
+        uint32_t region;
+        struct vfp_vmm_range range;
+    } ranges[VMM_CHECK_RANGES];
+    unsigned range_count;
 };
 
 struct vmm_judge {

@@ -23,12 +23,15 @@ static const struct {
 static const struct {
     unsigned rule, frame;
 } occasions[] = {
-    {VFP_VMM_RULE_HELLO_ONCE, VFP_VMM_HELLO},     {VFP_VMM_RULE_HELLO_MAGIC, VFP_VMM_HELLO},
-    {VFP_VMM_RULE_HELLO_VERSION, VFP_VMM_HELLO},  {VFP_VMM_RULE_CHANNEL_KNOWN, VFP_VMM_OPEN},
-    {VFP_VMM_RULE_CHANNEL_STATE, VFP_VMM_OPEN},   {VFP_VMM_RULE_OPEN_SIZES, VFP_VMM_OPEN},
-    {VFP_VMM_RULE_PACKET_CREDIT, VFP_VMM_PACKET}, {VFP_VMM_RULE_CREDIT_SUM, VFP_VMM_CREDIT},
-    {VFP_VMM_RULE_WINDOW_ONE, VFP_VMM_WINDOW},    {VFP_VMM_RULE_WINDOW_FIELDS, VFP_VMM_WINDOW},
-    {VMM_CHECK_PACKET_TYPE, VFP_VMM_PACKET},      {VMM_CHECK_WINDOW_MAPPED, VFP_VMM_WINDOW},
+    {VFP_VMM_RULE_HELLO_ONCE, VFP_VMM_HELLO},         {VFP_VMM_RULE_HELLO_MAGIC, VFP_VMM_HELLO},
+    {VFP_VMM_RULE_HELLO_VERSION, VFP_VMM_HELLO},      {VFP_VMM_RULE_CHANNEL_KNOWN, VFP_VMM_OPEN},
+    {VFP_VMM_RULE_CHANNEL_STATE, VFP_VMM_OPEN},       {VFP_VMM_RULE_OPEN_SIZES, VFP_VMM_OPEN},
+    {VFP_VMM_RULE_PACKET_CREDIT, VFP_VMM_PACKET},     {VFP_VMM_RULE_CREDIT_SUM, VFP_VMM_CREDIT},
+    {VFP_VMM_RULE_WINDOW_ONE, VFP_VMM_WINDOW},        {VFP_VMM_RULE_WINDOW_FIELDS, VFP_VMM_WINDOW},
+    {VFP_VMM_RULE_REGISTER_ONE, VFP_VMM_REGISTER},    {VFP_VMM_RULE_REGISTER_FIELDS, VFP_VMM_REGISTER},
+    {VFP_VMM_RULE_RETARGET_ONE, VFP_VMM_RETARGET},    {VFP_VMM_RULE_RETARGET_FIELDS, VFP_VMM_RETARGET},
+    {VMM_CHECK_REGISTER_MITIGATED, VFP_VMM_REGISTER}, {VMM_CHECK_PACKET_TYPE, VFP_VMM_PACKET},
+    {VMM_CHECK_WINDOW_MAPPED, VFP_VMM_WINDOW},
 };
 
 void vmm_judge_init(struct vmm_judge *judge)
@@ -89,7 +92,7 @@ static void on_open(struct vmm_judge *judge, struct seen_channel *channel, const
     channel->open = true;
     channel->ring = open->to_guest;
     channel->taken = 0;
-    channel->pair_count = 0;
+    channel->pair_count = channel->range_count = 0;
     heard_rescinds(judge, channel->id);
 }
 
@@ -113,6 +116,29 @@ static void on_access(struct vmm_judge *judge, const struct seen_channel *channe
                      (unsigned long long)window->address);
 }
 
+static bool was_mitigated(const struct seen_channel *channel, uint32_t region, uint64_t at, uint32_t access)
+{
+    for (unsigned i = 0; i < channel->range_count; i++) {
+        const struct vfp_vmm_range *range = &channel->ranges[i].range;
+        if (channel->ranges[i].region == region && at - range->offset < range->length && range->accesses & access)
+            return true;
+    }
+    return false;
+}
+
+/* Fields that cannot be are the host's to refuse. */
+static void on_register(struct vmm_judge *judge, const struct seen_channel *channel,
+                        const struct vfp_vmm_register *access)
+{
+    uint32_t kind = access->write ? VFP_VMM_RANGE_WRITES : VFP_VMM_RANGE_READS;
+    if (access->region >= VFP_VMM_BARS || access->write > 1 || access->size < 1 || access->size > 8)
+        return;
+    if (!was_mitigated(channel, access->region, access->offset, kind) ||
+        !was_mitigated(channel, access->region, access->offset + access->size - 1, kind))
+        vmm_judge_breach(judge, VMM_CHECK_REGISTER_MITIGATED, "%u bytes at %llx of BAR %u", access->size,
+                         (unsigned long long)access->offset, access->region);
+}
+
 static void from_vmm(struct vmm_judge *judge, const struct vfp_vmm_frame *frame)
 {
     struct seen_channel *channel = find(judge, frame->channel);
@@ -133,6 +159,8 @@ static void from_vmm(struct vmm_judge *judge, const struct vfp_vmm_frame *frame)
         on_guest_packet(judge, channel, (const void *)frame);
     if (frame->type == VFP_VMM_WINDOW && frame->length == sizeof(struct vfp_vmm_window))
         on_access(judge, channel, (const void *)frame);
+    if (frame->type == VFP_VMM_REGISTER && frame->length == sizeof(struct vfp_vmm_register))
+        on_register(judge, channel, (const void *)frame);
     if (frame->type == VFP_VMM_CREDIT && frame->length == sizeof(struct vfp_vmm_credit)) {
         uint32_t bytes = ((const struct vfp_vmm_credit *)(const void *)frame)->bytes;
         channel->taken -= bytes < channel->taken ? bytes : channel->taken;
@@ -170,6 +198,17 @@ static void on_region(struct seen_channel *channel, const struct vfp_vmm_region 
         channel->windows[channel->window_count++] = region->guest_address;
 }
 
+static void on_ranges(struct seen_channel *channel, const struct vfp_vmm_ranges *ranges)
+{
+    const struct vfp_vmm_range *list = (const void *)(ranges + 1);
+    for (uint32_t i = 0; i < ranges->count && channel->range_count < VMM_CHECK_RANGES; i++) {
+        if (was_mitigated(channel, ranges->region, list[i].offset, list[i].accesses))
+            continue;
+        channel->ranges[channel->range_count].region = ranges->region;
+        channel->ranges[channel->range_count++].range = list[i];
+    }
+}
+
 static void on_error(struct vmm_judge *judge, const struct vfp_vmm_error *error)
 {
     vmm_judge_breach(judge, error->rule, "frame type %u, channel %u, id %u", error->type, error->frame.channel,
@@ -189,6 +228,8 @@ static void to_vmm(struct vmm_judge *judge, const struct vfp_vmm_frame *frame)
         on_host_packet(channel, (const void *)frame);
     if (frame->type == VFP_VMM_MAP || frame->type == VFP_VMM_UNMAP)
         on_region(channel, (const void *)frame);
+    if (frame->type == VFP_VMM_RANGES)
+        on_ranges(channel, (const void *)frame);
     if (frame->type == VFP_VMM_RESCIND) {
         channel->rescinded = true;
         channel->open = channel->window = channel->bar = false;
@@ -243,7 +284,7 @@ unsigned vmm_judge_print(struct vmm_judge *judge, FILE *out)
         bool broken = judge->breaches[rule][0];
         unsigned verdict = broken ? 1 : had_occasion(judge, rule) ? 0 : 2;
         counts[verdict]++;
-        fprintf(out, "%-7s %-16s %s%s%s\n", words[verdict], rules[rule].name, rules[rule].text, broken ? ": " : "",
+        fprintf(out, "%-7s %-18s %s%s%s\n", words[verdict], rules[rule].name, rules[rule].text, broken ? ": " : "",
                 judge->breaches[rule]);
     }
     fprintf(out, "%u rules: %u ok, %u broken, %u unseen\n", counts[0] + counts[1] + counts[2], counts[0], counts[1],

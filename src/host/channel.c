@@ -68,6 +68,11 @@ static void on_bar(void *context, unsigned index, bool mapped, uint64_t guest_ad
         channel->options.bar(channel->options.context, &bar);
 }
 
+static void on_ranges(void *context, unsigned index, const struct vstack_range *ranges, unsigned count)
+{
+    host_channel_ranges(context, index, ranges, count);
+}
+
 static void on_window(void *context, bool mapped, uint64_t guest_address)
 {
     const struct vfp_channel *channel = context;
@@ -85,6 +90,7 @@ static int add(struct vfp_channel *channel, const struct host_carrier *carrier, 
                                                 .ended = on_ended,
                                                 .interrupt = told ? on_interrupt : NULL,
                                                 .bar = on_bar,
+                                                .ranges = on_ranges,
                                                 .window = on_window,
                                                 .packets = channel->vf->adapter->host->packets,
                                                 .context = channel};

@@ -118,6 +118,12 @@ struct host_carrier {
 int host_channel_add(struct vfp_vf *vf, const struct host_carrier *carrier, const struct vfp_channel_options *options,
                      struct vfp_channel **channel);
 
+/* mitigation.c: what the channel's VF has of mitigated ranges, told on. */
+void host_channel_ranges(const struct vfp_channel *channel, unsigned index, const struct vstack_range *ranges,
+                         unsigned count);
+/* What a VMM asks of the channel that is its context. */
+extern const struct vmm_channel_asked host_channel_asked;
+
 void host_list_add(void *list, void *element);
 void host_list_remove(void *list, void *element);
 

@@ -63,7 +63,9 @@ int vfp_host_run(struct vfp_host *host, int stop_fd)
 static int create(void *context, const struct vmbus_offer *offer, struct vmbus_host **host)
 {
     struct vfp_channel *channel = context;
-    int result = vmm_channel_create(channel->vmm->vmm, offer, &channel->far);
+    struct vmm_channel_asked asked = host_channel_asked;
+    asked.context = channel;
+    int result = vmm_channel_create(channel->vmm->vmm, offer, &asked, &channel->far);
     if (!result)
         *host = vmm_channel_host(channel->far);
     return result;

@@ -157,6 +157,46 @@ static int window_mapped(struct guest *guest)
     return vmm_access(&guest->vmm, false, GUEST_WINDOW - 4, 4, &value);
 }
 
+/* ---- version 2 --------------------------------------------------------------------------------------------------- */
+
+/* In one write, as window_one. */
+static int register_one(struct guest *guest)
+{
+    struct vfp_vmm_register both[2];
+    for (unsigned i = 0; i < 2; i++)
+        both[i] =
+            (struct vfp_vmm_register){.frame = vmm_header(&guest->vmm, VFP_VMM_REGISTER, sizeof both[0]), .size = 4};
+    return vmm_send(&guest->vmm, both, sizeof both);
+}
+
+static int register_fields(struct guest *guest)
+{
+    uint64_t value;
+    return vmm_register(&guest->vmm, false, 0, 0, 9, &value);
+}
+
+/* Behind what the PF driver answers for. */
+static int register_mitigated(struct guest *guest)
+{
+    uint64_t value;
+    return vmm_register(&guest->vmm, false, 0, 0x3000, 4, &value);
+}
+
+static int retarget_one(struct guest *guest)
+{
+    struct vfp_vmm_retarget both[2];
+    for (unsigned i = 0; i < 2; i++)
+        both[i] = (struct vfp_vmm_retarget){.frame = vmm_header(&guest->vmm, VFP_VMM_RETARGET, sizeof both[0]),
+                                            .processor_count = 1};
+    return vmm_send(&guest->vmm, both, sizeof both);
+}
+
+static int retarget_fields(struct guest *guest)
+{
+    static const uint16_t processor = VFP_VMM_PROCESSOR_MAX;
+    return vmm_retarget(&guest->vmm, 0xFEE00000, 0, 0x31, &processor, 1);
+}
+
 static int one_vmm(struct guest *guest)
 {
     static struct guest second;
@@ -212,10 +252,15 @@ static const struct {
     {"WINDOW_ONE", GUEST_D0, window_one},
     {"WINDOW_FIELDS", GUEST_D0, window_fields},
     {"ONE_VMM", GUEST_D0, one_vmm},
+    {"REGISTER_ONE", GUEST_ASLEEP, register_one},
+    {"REGISTER_FIELDS", GUEST_ASLEEP, register_fields},
+    {"RETARGET_ONE", GUEST_D0, retarget_one},
+    {"RETARGET_FIELDS", GUEST_D0, retarget_fields},
     {"OPENS", GUEST_OFFERED, opens},
     {"PACKET_TYPE", GUEST_D0, packet_type},
     {"CREDIT_RETURNED", GUEST_OPEN, credit_returned},
     {"WINDOW_MAPPED", GUEST_D0, window_mapped},
+    {"REGISTER_MITIGATED", GUEST_ASLEEP, register_mitigated},
     {"RESCIND_HEARD", GUEST_OPEN, rescind_heard},
 };
 #define WRONGS (sizeof wrongs / sizeof wrongs[0])

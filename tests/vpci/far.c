@@ -42,10 +42,52 @@ static void on_window(void *context, bool mapped, uint64_t guest_address)
     vmm_channel_region(far->end, mapped, VFP_VMM_REGION_WINDOW, guest_address, 0, VFP_VMM_WINDOW_SIZE);
 }
 
+static void on_ranges(void *context, unsigned index, const struct vstack_range *ranges, unsigned count)
+{
+    struct far *far = context;
+    struct vfp_vmm_range out[VFP_VMM_RANGES_MAX];
+    for (unsigned i = 0; i < count; i++)
+        out[i] = (struct vfp_vmm_range){
+            ranges[i].offset, ranges[i].length,
+            (ranges[i].reads ? VFP_VMM_RANGE_READS : 0u) | (ranges[i].writes ? VFP_VMM_RANGE_WRITES : 0u), 0};
+    vmm_channel_ranges(far->end, index, out, count);
+}
+
+static void access_done(void *context, int result, uint64_t value)
+{
+    struct far *far = context;
+    vmm_channel_register_done(far->end, result, value);
+}
+
+static int on_access(void *context, const struct vfp_vmm_register *asked)
+{
+    struct far *far = context;
+    const struct vsp_register access = {asked->region, asked->offset, asked->size, asked->write, asked->value};
+    return vsp_register(__atomic_load_n(&far->channel, __ATOMIC_ACQUIRE), &access, access_done, far);
+}
+
+static void retarget_done(void *context, int result, uint64_t value)
+{
+    struct far *far = context;
+    (void)value;
+    vmm_channel_retarget_done(far->end, result);
+}
+
+static int on_retarget(void *context, const struct vfp_vmm_retarget *asked)
+{
+    struct far *far = context;
+    uint16_t processors[VFP_VMM_PROCESSORS];
+    const struct vsp_delivery target = {asked->vector, asked->lowest_priority, asked->processor_count, processors};
+    memcpy(processors, asked->processors, sizeof processors);
+    return vsp_retarget_later(__atomic_load_n(&far->channel, __ATOMIC_ACQUIRE), asked->address, asked->data, &target,
+                              retarget_done, far);
+}
+
 static int create(void *context, const struct vmbus_offer *offer, struct vmbus_host **host)
 {
     struct far *far = context;
-    int error = vmm_channel_create(far->vmm, offer, &far->end);
+    const struct vmm_channel_asked asked = {on_access, on_retarget, far};
+    int error = vmm_channel_create(far->vmm, offer, &asked, &far->end);
     if (!error)
         *host = vmm_channel_host(far->end);
     return error;
@@ -65,6 +107,7 @@ void far_offer(struct far *far)
                                                 .ended = on_ended,
                                                 .interrupt = on_interrupt,
                                                 .bar = on_bar,
+                                                .ranges = on_ranges,
                                                 .window = on_window,
                                                 .context = far};
     far->vf = fake_pf_vf(far->host->raw->stack);
@@ -197,6 +240,10 @@ static void book(struct far *far, const struct vfp_vmm_frame *frame)
         far->regions[region->region] = *region;
         far->mapped[region->region] = frame->type == VFP_VMM_MAP;
         break;
+    case VFP_VMM_RANGES:
+        assert_int_equal(far->version, 2);
+        far->ranges++;
+        break;
     case VFP_VMM_INTERRUPT:
         far->interrupts++;
         far->interrupt = *(const struct vfp_vmm_interrupt *)(const void *)frame;
@@ -209,7 +256,16 @@ static void book(struct far *far, const struct vfp_vmm_frame *frame)
 static bool passes(uint16_t type)
 {
     return type == VFP_VMM_PACKET || type == VFP_VMM_CREDIT || type == VFP_VMM_MAP || type == VFP_VMM_UNMAP ||
-           type == VFP_VMM_INTERRUPT;
+           type == VFP_VMM_INTERRUPT || type == VFP_VMM_RANGES;
+}
+
+const void *far_hear_any(struct far *far)
+{
+    const struct vfp_vmm_frame *frame = next_frame(far);
+    if (!frame)
+        fail_msg("the connection ended");
+    book(far, frame);
+    return frame;
 }
 
 const void *far_hear(struct far *far, uint16_t type)
@@ -255,15 +311,15 @@ void far_hello(struct far *far)
         .frame = {.length = sizeof hello, .type = VFP_VMM_HELLO, .id = ++far->frame_id},
         .magic = VFP_VMM_MAGIC,
         .lowest = 1,
-        .highest = 1,
+        .highest = far->version ? far->version : 1,
     };
     far_say(far, &hello, sizeof hello);
     const struct vfp_vmm_hello *answer = far_hear(far, VFP_VMM_HELLO);
     assert_int_equal(answer->frame.length, 32);
     assert_int_equal(answer->frame.id, far->frame_id);
     assert_memory_equal(answer->magic, "vfp-vmm", 8);
-    assert_int_equal(answer->lowest, 1);
-    assert_int_equal(answer->highest, 1);
+    assert_int_equal(answer->lowest, hello.highest);
+    assert_int_equal(answer->highest, hello.highest);
 }
 
 void far_offered(struct far *far)

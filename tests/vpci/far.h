@@ -30,7 +30,8 @@ struct far {
     char reason[128];
 
     /* the VMM */
-    int fd; /* -1: not connected */
+    int fd;           /* -1: not connected */
+    uint16_t version; /* the highest it speaks; 0: 1 */
     uint32_t filled, used;
     uint8_t buffer[65536];
     uint32_t id;       /* of the channel, from OFFER */
@@ -41,7 +42,7 @@ struct far {
     bool keeps_credit; /* packets that are read give nothing back */
     struct vfp_vmm_region regions[7];
     bool mapped[7];
-    unsigned interrupts, invalidates;
+    unsigned interrupts, invalidates, ranges;
     struct vfp_vmm_interrupt interrupt; /* the last */
 };
 
@@ -74,6 +75,7 @@ void far_send(struct far *far, uint16_t type, uint32_t length, const void *rest)
 /* The next frame of that type; valid until the next call. What comes before it is booked: credit, regions, interrupts;
  * an ERROR or a RESCIND that is not wanted fails the test. */
 const void *far_hear(struct far *far, uint16_t type);
+const void *far_hear_any(struct far *far); /* the next frame, of whatever type */
 void far_hear_error(struct far *far, uint32_t rule, uint16_t type, uint32_t id);
 void far_hear_end(struct far *far); /* the connection ends, and nothing comes before that */
 

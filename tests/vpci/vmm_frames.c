@@ -22,6 +22,7 @@ static const struct row {
     uint32_t length;  /* as the frame says */
     uint32_t bytes;   /* sent; 0: `length` */
     int channel;      /* beside the right one; INT32_MIN: 0 */
+    uint16_t version; /* of the protocol; 0: 1 */
     uint32_t rest[6]; /* behind the header */
 } rows[] = {
 /* clang-format off */
@@ -41,7 +42,7 @@ static const struct row {
     ROW(NEW, "a host's frame", HELLO_FIRST, CONNECTION, VFP_VMM_OFFER, 0, 48, .bytes = 0),
     ROW(NEW, "none", HELLO_MAGIC, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0, 0, 0x00010001}),
     ROW(NEW, "one letter", HELLO_MAGIC, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D77, 0x00010001}),
-    ROW(NEW, "2 to 3", HELLO_VERSION, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D76, 0x00030002}),
+    ROW(NEW, "3 to 9", HELLO_VERSION, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D76, 0x00090003}),
     ROW(NEW, "only 0", HELLO_VERSION, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D76, 0}),
     ROW(NEW, "65535", HELLO_VERSION, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D76, UINT32_MAX}),
     ROW(NEW, "2 to 1", HELLO_VERSION, CONNECTION, VFP_VMM_HELLO, 0, 32, .rest = {0x2D706676, 0x006D6D76, 0x00010002}),
@@ -100,6 +101,42 @@ static const struct row {
     ROW(OPEN, "of 0 bytes", WINDOW_FIELDS, FRAME, VFP_VMM_WINDOW, 0, 40, .rest = {0, 0, 0, 0, 0, 0}),
     ROW(OPEN, "of 9 bytes", WINDOW_FIELDS, FRAME, VFP_VMM_WINDOW, 0, 40, .rest = {0, 0, 0, 0, 9, 1}),
     ROW(OPEN, "of 4 GiB", WINDOW_FIELDS, FRAME, VFP_VMM_WINDOW, 0, 40, .rest = {0, 0, 0, 0, UINT32_MAX, 1}),
+    /* what only version 2 has */
+    ROW(OPEN, "REGISTER in version 1", FRAME_TYPE, FRAME, VFP_VMM_REGISTER, 0, 40, .rest = {0, 0, 0, 0, 0, 4}),
+    ROW(OPEN, "RETARGET in version 1", FRAME_TYPE, FRAME, VFP_VMM_RETARGET, 0, 104, .rest = {0, 0, 0, 0, 0x10000}),
+    ROW(OPEN, "7 in version 2", FRAME_TYPE, FRAME, 7, 0, 16, .version = 2),
+    ROW(OPEN, "RANGES", FRAME_TYPE, FRAME, VFP_VMM_RANGES, 0, 24, .version = 2),
+    ROW(OPEN, "REGISTER_DONE", FRAME_TYPE, FRAME, VFP_VMM_REGISTER_DONE, 0, 32, .version = 2),
+    ROW(OPEN, "RETARGETED", FRAME_TYPE, FRAME, VFP_VMM_RETARGETED, 0, 24, .version = 2),
+    ROW(OPEN, "REGISTER with a flag", FRAME_FLAGS, FRAME, VFP_VMM_REGISTER, 2, 40, .version = 2),
+    ROW(OPEN, "REGISTER of 39", FRAME_SIZE, FRAME, VFP_VMM_REGISTER, 0, 39, .version = 2),
+    ROW(OPEN, "REGISTER of 40 and one", FRAME_SIZE, FRAME, VFP_VMM_REGISTER, 0, 41, .bytes = 40, .version = 2),
+    ROW(OPEN, "RETARGET of 103", FRAME_SIZE, FRAME, VFP_VMM_RETARGET, 0, 103, .version = 2),
+    ROW(OPEN, "RETARGET of 104 and one", FRAME_SIZE, FRAME, VFP_VMM_RETARGET, 0, 105, .bytes = 104, .version = 2),
+    ROW(OPEN, "REGISTER, the next one", CHANNEL_KNOWN, FRAME, VFP_VMM_REGISTER, 0, 40, .channel = 1, .version = 2),
+    ROW(OPEN, "RETARGET, channel 0", CHANNEL_KNOWN, FRAME, VFP_VMM_RETARGET, 0, 104, .channel = INT32_MIN,
+        .version = 2),
+    ROW(OFFERED, "REGISTER in a closed one", CHANNEL_STATE, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2),
+    ROW(OFFERED, "RETARGET in a closed one", CHANNEL_STATE, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2),
+    ROW(OPEN, "BAR 6", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2, .rest = {0, 0, 0, 0, 6, 4}),
+    ROW(OPEN, "BAR 4 billion", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2,
+        .rest = {0, 0, 0, 0, UINT32_MAX, 4}),
+    ROW(OPEN, "0 bytes", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2, .rest = {0}),
+    ROW(OPEN, "9 bytes", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2, .rest = {0, 0, 0, 0, 0, 9}),
+    ROW(OPEN, "65535 bytes", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2,
+        .rest = {0, 0, 0, 0, 0, 0xFFFF}),
+    ROW(OPEN, "neither read nor write of a page", REGISTER_FIELDS, FRAME, VFP_VMM_REGISTER, 0, 40, .version = 2,
+        .rest = {0, 0, 0, 0, 0, 0x20004}),
+    ROW(OPEN, "mode 2", RETARGET_FIELDS, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2,
+        .rest = {0xFEE00000, 0, 0, 0x31, 0x10002}),
+    ROW(OPEN, "no processors", RETARGET_FIELDS, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2,
+        .rest = {0xFEE00000, 0, 0, 0x31, 0}),
+    ROW(OPEN, "33 processors", RETARGET_FIELDS, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2,
+        .rest = {0xFEE00000, 0, 0, 0x31, 0x210000}),
+    ROW(OPEN, "65535 processors", RETARGET_FIELDS, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2,
+        .rest = {0xFEE00000, 0, 0, 0x31, 0xFFFF0000}),
+    ROW(OPEN, "processor 4096", RETARGET_FIELDS, FRAME, VFP_VMM_RETARGET, 0, 104, .version = 2,
+        .rest = {0xFEE00000, 0, 0, 0x31, 0x20000, 0x10000000}),
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -184,6 +221,7 @@ static void run_row(void **state)
     far_set_up(&made);
     struct far_host *host = made;
     struct far *far = &host->first;
+    far->version = row->version;
     far_up(&host->second);
     bring_to(far, row->when);
     struct vsp_stats before = far_stats(far);
@@ -223,7 +261,8 @@ static void every_rule_has_a_row_or_a_test_of_its_own(void **state)
             assert_int_equal(rows[j].ends, all[i].ends);
         }
         bool elsewhere = all[i].rule == VFP_VMM_RULE_WINDOW_ONE || all[i].rule == VFP_VMM_RULE_NOT_READING ||
-                         all[i].rule == VFP_VMM_RULE_ONE_VMM; /* vmm_flow.c, vmm_life.c */
+                         all[i].rule == VFP_VMM_RULE_ONE_VMM || all[i].rule == VFP_VMM_RULE_REGISTER_ONE ||
+                         all[i].rule == VFP_VMM_RULE_RETARGET_ONE; /* vmm_flow.c, vmm_life.c, vmm_version2.c */
         if (!found && !elsewhere)
             fail_msg("%s has no row", all[i].name);
         assert_string_equal(vmm_rule_name(all[i].rule), all[i].name);
@@ -239,6 +278,7 @@ static void frames_in_single_bytes_and_many_at_once_are_the_same_frames(void **s
     void *made;
     far_set_up(&made);
     struct far *far = &((struct far_host *)made)->first;
+    far->version = 2;
     far_connect(far);
     struct vfp_vmm_hello hello = {.frame = {.length = sizeof hello, .type = VFP_VMM_HELLO, .id = 9},
                                   .magic = VFP_VMM_MAGIC,
@@ -248,7 +288,7 @@ static void frames_in_single_bytes_and_many_at_once_are_the_same_frames(void **s
         far_say(far, (const uint8_t *)&hello + i, 1);
     const struct vfp_vmm_hello *answer = far_hear(far, VFP_VMM_HELLO);
     assert_int_equal(answer->frame.id, 9);
-    assert_int_equal(answer->highest, 1); /* the highest that both speak */
+    assert_int_equal(answer->highest, 2); /* the highest that both speak */
     far_offered(far);
     far_open(far, FAR_RING, FAR_RING);
     far_up(far);

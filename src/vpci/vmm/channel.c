@@ -57,6 +57,7 @@ void vmm_channel_end(struct vmm_channel *channel, const char *reason)
     if (channel->state == VMM_WAITING || channel->state == VMM_ENDED)
         return;
     channel->state = VMM_ENDED;
+    vmm_ranges_forget(channel);
     send_header(channel, VFP_VMM_RESCIND, 0);
     vmbus_local_leave(channel->local, reason);
 }
@@ -101,10 +102,12 @@ int vmm_channel_close(struct vmm_channel *channel, const struct vfp_vmm_frame *f
 }
 
 /* Once the VSP has let go of everything and every access is answered. */
-static void closed_if_settled(struct vmm_channel *channel)
+void vmm_closed_if_settled(struct vmm_channel *channel)
 {
-    if (channel->state != VMM_CLOSING || !channel->settled || channel->window_busy)
+    if (channel->state != VMM_CLOSING || !channel->settled || channel->window_busy || channel->register_busy ||
+        channel->retarget_busy)
         return;
+    vmm_ranges_flush(channel);
     channel->state = VMM_OFFERED;
     send_header(channel, VFP_VMM_CLOSED, channel->close_id);
 }
@@ -118,6 +121,8 @@ static bool drain_one(struct vmm_channel *channel, struct vmbus_ring *ring, bool
     struct vfp_vmm_packet *frame;
     if (vmm_unread(channel->vmm) > VMM_UNREAD_SOFT)
         vmm_flush(channel->vmm);
+    if (vmm_unread(channel->vmm) <= VMM_UNREAD_SOFT)
+        vmm_ranges_flush(channel);
     if (vmm_unread(channel->vmm) > VMM_UNREAD_SOFT || vmbus_ring_peek(ring, &packet) != 0 ||
         packet.length > VFP_VMM_PAYLOAD_MAX || vmbus_ring_space(packet.length) > channel->to_guest - channel->taken)
         return false;
@@ -224,14 +229,16 @@ void vmm_channel_answered(struct vmm_channel *channel)
     pthread_mutex_lock(&vmm->lock);
     if (channel->window_busy && vpci_window_poll(&channel->window, &value)) {
         channel->window_busy = false;
-        if (channel->state == VMM_OPEN || channel->state == VMM_CLOSING)
+        if (channel->state == VMM_OPEN || channel->state == VMM_CLOSING) {
+            vmm_ranges_flush(channel);
             done = vmm_frame_begin(vmm, VFP_VMM_WINDOW_DONE, channel->id, channel->window_id, sizeof *done);
+        }
     }
     if (done) {
         done->value = value;
         vmm_frame_end(vmm);
     }
-    closed_if_settled(channel);
+    vmm_closed_if_settled(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
@@ -265,7 +272,10 @@ void vmm_channel_region(struct vmm_channel *channel, bool mapped, uint32_t regio
     struct vmm *vmm = channel->vmm;
     struct vfp_vmm_region *frame = NULL;
     pthread_mutex_lock(&vmm->lock);
-    if (channel->state == VMM_OPEN || channel->state == VMM_CLOSING)
+    bool open = channel->state == VMM_OPEN || channel->state == VMM_CLOSING;
+    if (open && mapped)
+        vmm_ranges_flush(channel);
+    if (open)
         frame = vmm_frame_begin(vmm, mapped ? VFP_VMM_MAP : VFP_VMM_UNMAP, channel->id, 0, sizeof *frame);
     if (frame) {
         frame->region = region;
@@ -299,6 +309,7 @@ static void on_rescinded(void *context)
     if (channel->state != VMM_WAITING && channel->state != VMM_ENDED)
         send_header(channel, VFP_VMM_RESCIND, 0);
     channel->state = VMM_ENDED;
+    vmm_ranges_forget(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
@@ -309,7 +320,7 @@ static void on_settled(void *context)
     struct vmm *vmm = channel->vmm;
     pthread_mutex_lock(&vmm->lock);
     channel->settled = true;
-    closed_if_settled(channel);
+    vmm_closed_if_settled(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
@@ -324,10 +335,12 @@ static void on_destroyed(void *context)
         ;
     *at = channel->next;
     pthread_mutex_unlock(&vmm->lock);
+    vmm_ranges_forget(channel);
     free(channel);
 }
 
-int vmm_channel_create(struct vmm *vmm, const struct vmbus_offer *offer, struct vmm_channel **result)
+int vmm_channel_create(struct vmm *vmm, const struct vmbus_offer *offer, const struct vmm_channel_asked *asked,
+                       struct vmm_channel **result)
 {
     struct vmm_channel *channel = calloc(1, sizeof *channel);
     if (!channel)
@@ -335,6 +348,7 @@ int vmm_channel_create(struct vmm *vmm, const struct vmbus_offer *offer, struct 
     const struct vmbus_local_events events = {on_signalled, on_rescinded, on_settled, on_destroyed, channel};
     channel->vmm = vmm;
     channel->offer = *offer;
+    channel->asked = *asked;
     int error = vmbus_local_create(VPCI_WINDOW_PAGES, &events, &channel->local);
     if (error) {
         free(channel);

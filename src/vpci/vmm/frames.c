@@ -53,14 +53,16 @@ static int greet(struct vmm *vmm, const struct vfp_vmm_frame *frame)
         return VFP_VMM_RULE_HELLO_ONCE;
     if (memcmp(hello->magic, VFP_VMM_MAGIC, sizeof hello->magic) != 0)
         return VFP_VMM_RULE_HELLO_MAGIC;
-    if (hello->lowest > hello->highest || hello->lowest > VFP_VMM_VERSION || hello->highest < VFP_VMM_VERSION)
+    if (hello->lowest > hello->highest || hello->lowest > VFP_VMM_VERSION || hello->highest < VFP_VMM_VERSION_MIN)
         return VFP_VMM_RULE_HELLO_VERSION;
     struct vfp_vmm_hello *answer = vmm_frame_begin(vmm, VFP_VMM_HELLO, 0, frame->id, sizeof *answer);
     if (!answer)
         return 0;
     memcpy(answer->magic, VFP_VMM_MAGIC, sizeof answer->magic);
-    answer->lowest = answer->highest = VFP_VMM_VERSION;
+    uint16_t version = hello->highest < VFP_VMM_VERSION ? hello->highest : VFP_VMM_VERSION;
+    answer->lowest = answer->highest = version;
     vmm_frame_end(vmm);
+    vmm->connection->version = version;
     vmm->connection->greeted = true;
     vmm_channels_offer(vmm);
     return 0;
@@ -73,13 +75,18 @@ static const struct frame_rule {
     uint32_t longest; /* the same where nothing follows it */
     int (*handle)(struct vmm_channel *channel, const struct vfp_vmm_frame *frame); /* NULL: HELLO */
     enum vmm_channel_state state;
+    uint16_t since; /* version; HELLO agrees on one */
 } frames[] = {
-    [VFP_VMM_HELLO] = {sizeof(struct vfp_vmm_hello), sizeof(struct vfp_vmm_hello), NULL, VMM_WAITING},
-    [VFP_VMM_OPEN] = {sizeof(struct vfp_vmm_open), sizeof(struct vfp_vmm_open), vmm_channel_open, VMM_OFFERED},
-    [VFP_VMM_CLOSE] = {sizeof(struct vfp_vmm_frame), sizeof(struct vfp_vmm_frame), vmm_channel_close, VMM_OPEN},
-    [VFP_VMM_WINDOW] = {sizeof(struct vfp_vmm_window), sizeof(struct vfp_vmm_window), vmm_channel_window, VMM_OPEN},
-    [VFP_VMM_PACKET] = {sizeof(struct vfp_vmm_packet), VFP_VMM_FRAME_MAX, vmm_channel_packet, VMM_OPEN},
-    [VFP_VMM_CREDIT] = {sizeof(struct vfp_vmm_credit), sizeof(struct vfp_vmm_credit), vmm_channel_credit, VMM_OPEN},
+#define OF(type) sizeof(type), sizeof(type)
+    [VFP_VMM_HELLO] = {OF(struct vfp_vmm_hello), NULL, VMM_WAITING, 0},
+    [VFP_VMM_OPEN] = {OF(struct vfp_vmm_open), vmm_channel_open, VMM_OFFERED, 1},
+    [VFP_VMM_CLOSE] = {OF(struct vfp_vmm_frame), vmm_channel_close, VMM_OPEN, 1},
+    [VFP_VMM_WINDOW] = {OF(struct vfp_vmm_window), vmm_channel_window, VMM_OPEN, 1},
+    [VFP_VMM_REGISTER] = {OF(struct vfp_vmm_register), vmm_channel_register, VMM_OPEN, 2},
+    [VFP_VMM_RETARGET] = {OF(struct vfp_vmm_retarget), vmm_channel_retarget, VMM_OPEN, 2},
+    [VFP_VMM_PACKET] = {sizeof(struct vfp_vmm_packet), VFP_VMM_FRAME_MAX, vmm_channel_packet, VMM_OPEN, 1},
+    [VFP_VMM_CREDIT] = {OF(struct vfp_vmm_credit), vmm_channel_credit, VMM_OPEN, 1},
+#undef OF
 };
 
 static int for_channel(struct vmm *vmm, const struct vfp_vmm_frame *frame, const struct frame_rule *rule)
@@ -102,7 +109,7 @@ static int judge(struct vmm_connection *connection, const struct vfp_vmm_frame *
     const struct frame_rule *rule = &frames[frame->type < sizeof frames / sizeof frames[0] ? frame->type : 0];
     if (!connection->greeted && frame->type != VFP_VMM_HELLO)
         return VFP_VMM_RULE_HELLO_FIRST;
-    if (!rule->length)
+    if (!rule->length || rule->since > connection->version)
         return VFP_VMM_RULE_FRAME_TYPE;
     if (frame->flags)
         return VFP_VMM_RULE_FRAME_FLAGS;

@@ -23,6 +23,7 @@ struct vmm_connection {
     int fd;
     uint64_t serial;    /* in epoll */
     bool greeted;       /* HELLO is done */
+    uint16_t version;   /* that was agreed on */
     bool dead;          /* no frame goes out any more; the loop closes it */
     const char *reason; /* why it ends, NULL: the VMM hung up */
     bool wants_out;     /* epoll is asked for EPOLLOUT */
@@ -41,6 +42,13 @@ enum vmm_channel_state {
     VMM_ENDED,   /* RESCIND was sent, or the VMM is gone */
 };
 
+/* The last ranges of a BAR, while the VMM has much to read. */
+struct vmm_unsent {
+    struct vfp_vmm_range *ranges;
+    uint32_t count;
+    bool waits;
+};
+
 struct vmm_channel {
     struct vmm_channel *next;
     struct vmm *vmm;
@@ -54,6 +62,10 @@ struct vmm_channel {
     struct vpci_window_guest window;
     bool window_busy, settled;
     uint32_t window_id, close_id;
+    struct vmm_channel_asked asked;
+    bool register_busy, retarget_busy;
+    uint32_t register_id, retarget_id;
+    struct vmm_unsent unsent[VFP_VMM_BARS];
 };
 
 struct vmm {
@@ -109,6 +121,13 @@ void vmm_channel_offer(struct vmm_channel *channel);
 void vmm_channel_end(struct vmm_channel *channel, const char *reason); /* tells the VMM, if it is there */
 void vmm_channels_offer(struct vmm *vmm);
 void vmm_channels_end(struct vmm *vmm, const char *reason);
-void vmm_channels_drain(struct vmm *vmm); /* packets that waited for the socket */
+void vmm_channels_drain(struct vmm *vmm);                /* packets that waited for the socket */
+void vmm_closed_if_settled(struct vmm_channel *channel); /* CLOSED, if nothing is left to say before it */
+
+/* asked.c */
+int vmm_channel_register(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
+int vmm_channel_retarget(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
+void vmm_ranges_flush(struct vmm_channel *channel);  /* those that wait are sent */
+void vmm_ranges_forget(struct vmm_channel *channel); /* they are not */
 
 #endif

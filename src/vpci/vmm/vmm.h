@@ -11,7 +11,7 @@
  * the frame, its channel or its connection (VFP_VMM_RULES), never another VMM. Nothing waits for a VMM: one that does
  * not read its socket loses its connection when more than VMM_UNREAD_MAX bytes wait for it.
  *
- * Threads: vmm_loop_run by one; the others by one thread at a time a vmm, and vmm_channel_interrupt and _region by any.
+ * Threads: vmm_loop_run by one; the others by one thread at a time a vmm, and by any those of a channel that say so.
  */
 #ifndef VFPLANE_VMM_H
 #define VFPLANE_VMM_H
@@ -43,18 +43,32 @@ void vmm_close(struct vmm *vmm);
 bool vmm_connected(struct vmm *vmm);                                      /* a VMM has said HELLO and is still there */
 void vmm_observe(struct vmm *vmm, vmm_observer *observer, void *context); /* NULL: nobody */
 
+/* What the VMM asks of a channel (version 2), on the loop's thread with the vmm locked: may not call in here. 0: it is
+ * answered by vmm_channel_register_done or _retarget_done, once; a negative errno is the answer itself. */
+struct vmm_channel_asked {
+    int (*access)(void *context, const struct vfp_vmm_register *asked);
+    int (*retarget)(void *context, const struct vfp_vmm_retarget *asked);
+    void *context;
+};
+
 /* A channel's host end: offered now, or to the first VMM that connects. When that one goes, the channel is gone with
  * it. 0, -ENOMEM, -errno. vmbus_host_destroy() frees it. */
-int vmm_channel_create(struct vmm *vmm, const struct vmbus_offer *offer, struct vmm_channel **channel);
+int vmm_channel_create(struct vmm *vmm, const struct vmbus_offer *offer, const struct vmm_channel_asked *asked,
+                       struct vmm_channel **channel);
 struct vmbus_host *vmm_channel_host(struct vmm_channel *channel);
 void vmm_channel_answered(struct vmm_channel *channel); /* a window access: vpci_window_host.answered */
 
-/* To the VMM, while the channel is open. One that is still unread is not sent twice. */
+/* To the VMM, while the channel is open; any thread. An interrupt that is still unread is not sent twice. */
 void vmm_channel_interrupt(struct vmm_channel *channel, uint32_t vector, bool lowest_priority, unsigned processor_count,
                            const uint16_t *processors);
 /* `region`: 0 to 5, VFP_VMM_REGION_WINDOW. */
 void vmm_channel_region(struct vmm_channel *channel, bool mapped, uint32_t region, uint64_t guest_address,
                         uint64_t system_address, uint64_t size);
+/* Nothing for a VMM of version 1. `region` 0 to 5, at most VFP_VMM_RANGES_MAX ranges. */
+void vmm_channel_ranges(struct vmm_channel *channel, uint32_t region, const struct vfp_vmm_range *ranges,
+                        uint32_t count);
+void vmm_channel_register_done(struct vmm_channel *channel, int result, uint64_t value); /* result: 0, negative errno */
+void vmm_channel_retarget_done(struct vmm_channel *channel, int result);
 
 /* "FRAME_LENGTH"; "?" for none. */
 const char *vmm_rule_name(uint32_t rule);

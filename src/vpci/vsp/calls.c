@@ -95,6 +95,7 @@ void vsp_calls_expire(struct vsp_channel *channel, uint64_t now)
         else if (vstack_abandon(&call->request, STATUS_IO_TIMEOUT))
             TRACE_REFUSE("vsp", "PF_TOO_SLOW vpci-wire.md 1.8", "%s: %s", channel->name, vsp_message_name(call->type));
     }
+    vsp_asks_expire(channel, now);
     if (!atomic_load(&channel->window_busy))
         return;
     if (now < channel->window_deadline)

@@ -27,8 +27,16 @@ static void on_bar(void *context, unsigned index, bool mapped, ULONG64 guest_add
         channel->options.bar(channel->options.context, index, mapped, guest_address, system_address, size);
 }
 
+static void on_ranges(void *context, unsigned index, const struct vstack_range *ranges, unsigned count)
+{
+    const struct vsp_channel *channel = context;
+
+    if (channel->options.ranges)
+        channel->options.ranges(channel->options.context, index, ranges, count);
+}
+
 const struct vstack_partition vsp_partition_template = {
-    .invalidated = on_invalidated, .removed = on_removed, .bar = on_bar};
+    .invalidated = on_invalidated, .removed = on_removed, .bar = on_bar, .ranges = on_ranges};
 
 /* ---- ends --------------------------------------------------------------------------------------------------- */
 
@@ -179,14 +187,18 @@ void vsp_channel_posted(struct vsp_channel *channel, unsigned what)
 {
     if (what & VSP_POST_DONE)
         deliver_done(channel);
+    if (what & (VSP_POST_DONE | VSP_POST_ASK))
+        vsp_asks_serve(channel);
     if (what & VSP_POST_INVALIDATE)
         channel->invalidate = true;
     if (what & VSP_POST_PF_GONE)
         vsp_end(channel, false, "the physical function is gone");
     if (what & VSP_POST_EJECT)
         eject(channel);
-    if (what & VSP_POST_REMOVE)
+    if (what & VSP_POST_REMOVE) {
         vsp_end(channel, true, "removed by the host");
+        vsp_asks_serve(channel); /* the last: each is answered */
+    }
 }
 
 void vsp_channel_timers(struct vsp_channel *channel, uint64_t now)

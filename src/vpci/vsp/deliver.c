@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void vsp_interrupts_init(struct vsp_channel *channel)
 {
@@ -18,6 +19,7 @@ void vsp_interrupts_init(struct vsp_channel *channel)
 
 void vsp_interrupts_free(struct vsp_channel *channel)
 {
+    vsp_interrupts_clear(channel);
     free(channel->interrupts);
     free(channel->messages);
     pthread_rwlock_destroy(&channel->interrupt_lock);
@@ -37,6 +39,25 @@ static const struct vsp_interrupt *look_up(const struct vsp_channel *channel, ui
     return interrupt;
 }
 
+/* interrupt_lock held. */
+static void deliver(struct vsp_channel *channel, const struct vsp_interrupt *interrupt, uint32_t message)
+{
+    const struct vsp_target *own = interrupt->own ? &interrupt->own[message] : NULL;
+    struct vsp_delivery delivery = {
+        .vector = interrupt->vector + message,
+        .lowest_priority = interrupt->lowest_priority,
+        .processor_count = interrupt->processor_count,
+        .processors = interrupt->processors,
+    };
+
+    if (own && own->processor_count)
+        delivery = (struct vsp_delivery){own->vector, own->lowest_priority, own->processor_count, own->processors};
+    if (channel->options.interrupt)
+        channel->options.interrupt(channel->options.context, &delivery);
+    else if (vpci_window_raise(&channel->window, delivery.vector))
+        vmbus_host_signal(channel->host);
+}
+
 int vsp_interrupt(struct vsp_channel *channel, uint64_t address, uint32_t data)
 {
     const struct vsp_interrupt *interrupt;
@@ -44,22 +65,73 @@ int vsp_interrupt(struct vsp_channel *channel, uint64_t address, uint32_t data)
     TRACE_DOOR(span, "vsp", "interrupt", "%s: address %llx data %x", channel->name, (unsigned long long)address, data);
     pthread_rwlock_rdlock(&channel->interrupt_lock);
     interrupt = look_up(channel, address, data);
-    if (interrupt && channel->options.interrupt) {
-        const struct vsp_delivery delivery = {
-            .vector = interrupt->vector + (data - interrupt->data),
-            .lowest_priority = interrupt->lowest_priority,
-            .processor_count = interrupt->processor_count,
-            .processors = interrupt->processors,
-        };
-        channel->options.interrupt(channel->options.context, &delivery);
-    } else if (interrupt && vpci_window_raise(&channel->window, interrupt->vector + (data - interrupt->data))) {
-        vmbus_host_signal(channel->host);
-    }
+    if (interrupt)
+        deliver(channel, interrupt, data - interrupt->data);
     pthread_rwlock_unlock(&channel->interrupt_lock);
     if (!interrupt)
         TRACE_REFUSE("vsp", "UNKNOWN_INTERRUPT vpci-wire.md 4.5", "%s was given no such pair", channel->name);
     TRACE_DONE(span, "%s", interrupt ? "delivered" : "dropped");
     return interrupt ? 0 : -ENOENT;
+}
+
+/* ---- another target ----------------------------------------------------------------------------------------- */
+
+struct vsp_target vsp_target_of(const struct vsp_delivery *delivery)
+{
+    struct vsp_target target = {.vector = delivery->vector,
+                                .lowest_priority = delivery->lowest_priority,
+                                .processor_count = (uint16_t)delivery->processor_count};
+
+    memcpy(target.processors, delivery->processors, delivery->processor_count * sizeof(target.processors[0]));
+    return target;
+}
+
+static bool acceptable(const struct vsp_delivery *target)
+{
+    if (target->processor_count < 1 || target->processor_count > VPCI_VECTORS_MAX)
+        return false;
+    for (unsigned i = 0; i < target->processor_count; i++) {
+        if (target->processors[i] >= VSP_PROCESSORS)
+            return false;
+    }
+    return true;
+}
+
+/* interrupt_lock held for writing. */
+static int set_target(struct vsp_channel *channel, uint64_t address, uint32_t data, const struct vsp_delivery *target)
+{
+    const struct vsp_interrupt *found = look_up(channel, address, data);
+    struct vsp_interrupt *interrupt;
+
+    if (!found)
+        return -ENOENT;
+    interrupt = &channel->interrupts[found - channel->interrupts];
+    if (!interrupt->own)
+        interrupt->own = calloc(interrupt->count, sizeof(*interrupt->own));
+    if (!interrupt->own)
+        return -ENOMEM;
+    interrupt->own[data - interrupt->data] = vsp_target_of(target);
+    return 0;
+}
+
+int vsp_retarget(struct vsp_channel *channel, uint64_t address, uint32_t data, const struct vsp_delivery *target)
+{
+    int result = -EINVAL;
+
+    TRACE_DOOR(span, "vsp", "retarget", "%s: address %llx data %x to vector %u, %u processors", channel->name,
+               (unsigned long long)address, data, target->vector, target->processor_count);
+    if (acceptable(target)) {
+        pthread_rwlock_wrlock(&channel->interrupt_lock);
+        result = set_target(channel, address, data, target);
+        pthread_rwlock_unlock(&channel->interrupt_lock);
+    }
+    if (result == -ENOENT)
+        TRACE_REFUSE("vsp", "UNKNOWN_INTERRUPT vpci-wire.md 4.5", "%s was given no such pair", channel->name);
+    if (result == -EINVAL)
+        TRACE_REFUSE("vsp", "INTERRUPT_TARGET vpci-wire.md 4.5", "%u processors, or one that cannot be",
+                     target->processor_count);
+    TRACE_DONE(span, "%s", result ? "nothing changed" : "done");
+    return result;
 }
 
 /* ---- by number ---------------------------------------------------------------------------------------------- */

@@ -49,6 +49,7 @@ enum vsp_post {
     VSP_POST_PF_GONE = 8,
     VSP_POST_EJECT = 16,
     VSP_POST_REMOVE = 32,
+    VSP_POST_ASK = 64,
 };
 
 /* One message that waits for the PF driver. */
@@ -63,6 +64,14 @@ struct vsp_call {
     uint64_t generation;
 };
 
+/* Where a message goes that was retargeted. */
+struct vsp_target {
+    uint32_t vector;
+    bool lowest_priority;
+    uint16_t processor_count; /* 0: it was not */
+    uint16_t processors[VPCI_VECTORS_MAX];
+};
+
 struct vsp_interrupt {
     bool used, lowest_priority;
     uint16_t count; /* messages: data .. data + count - 1 */
@@ -70,6 +79,7 @@ struct vsp_interrupt {
     uint64_t address;
     uint16_t processor_count;
     uint16_t processors[VPCI_VECTORS_MAX];
+    struct vsp_target *own; /* of each message; NULL: none was retargeted */
 };
 
 /* An entry of a VF's MSI-X table as its device model tells it. */
@@ -110,6 +120,7 @@ struct vsp_channel {
     pthread_mutex_t lock;
     pthread_cond_t removed_cond;
     struct vsp_call *done, **done_end; /* under lock, in order */
+    struct vsp_ask *asks, *answers;    /* under lock: to be done, in order; done elsewhere */
     bool removed;                      /* under lock */
 
     /* the worker's */
@@ -130,6 +141,7 @@ struct vsp_channel {
     const char *closed; /* how it was last closed, NULL = never opened */
     unsigned outstanding;
     struct vsp_call calls[VSP_CALLS];
+    struct vsp_ask *asked; /* under way */
     /* Changed by the worker alone, under interrupt_lock; delivered from any thread, which holds it shared. */
     pthread_rwlock_t interrupt_lock;
     struct vsp_interrupt *interrupts;
@@ -256,6 +268,13 @@ void vsp_interrupts_clear(struct vsp_channel *channel);
 void vsp_interrupts_init(struct vsp_channel *channel);
 void vsp_interrupts_free(struct vsp_channel *channel);
 void vsp_messages_clear(struct vsp_channel *channel); /* the VF's MSI-X table after a reset */
+
+/* Copied: at most VPCI_VECTORS_MAX processors. */
+struct vsp_target vsp_target_of(const struct vsp_delivery *delivery);
+
+/* asks.c, on the worker */
+void vsp_asks_serve(struct vsp_channel *channel); /* those answered, then those new */
+void vsp_asks_expire(struct vsp_channel *channel, uint64_t now);
 
 /* calls.c */
 void vsp_call_finished(struct vsp_call *call);

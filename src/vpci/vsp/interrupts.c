@@ -142,11 +142,18 @@ static struct vsp_interrupt *find(struct vsp_channel *channel, uint64_t address,
     return interrupt->used && interrupt->address == address && interrupt->data == data ? interrupt : NULL;
 }
 
+static void forget(struct vsp_interrupt *interrupt)
+{
+    free(interrupt->own);
+    interrupt->own = NULL;
+    interrupt->used = false;
+}
+
 void vsp_interrupts_clear(struct vsp_channel *channel)
 {
     pthread_rwlock_wrlock(&channel->interrupt_lock);
     for (unsigned i = 0; i < channel->interrupt_capacity; i++)
-        channel->interrupts[i].used = false;
+        forget(&channel->interrupts[i]);
     channel->interrupt_count = 0;
     pthread_rwlock_unlock(&channel->interrupt_lock);
 }
@@ -175,7 +182,7 @@ enum vsp_verdict vsp_create_interrupt(struct vsp_channel *channel, const struct 
         vsp_complete_status(channel, message, (uint32_t)STATUS_INSUFFICIENT_RESOURCES);
         return VSP_HANDLED;
     }
-    TRACE_NOTE("vsp", "vector %u, %u messages: address %llx data %x", interrupt->vector, interrupt->count,
+    TRACE_NOTE("vsp", "vector %u, %u messages: address %llx data %x", request.vector, interrupt->count,
                (unsigned long long)interrupt->address, interrupt->data);
     completion.interrupt.vector_count = interrupt->count;
     completion.interrupt.data = interrupt->data;
@@ -196,7 +203,7 @@ enum vsp_verdict vsp_delete_interrupt(struct vsp_channel *channel, const struct 
         return VSP_HANDLED;
     }
     pthread_rwlock_wrlock(&channel->interrupt_lock);
-    interrupt->used = false;
+    forget(interrupt);
     channel->interrupt_count--;
     pthread_rwlock_unlock(&channel->interrupt_lock);
     vsp_complete_status(channel, message, VPCI_STATUS_SUCCESS);

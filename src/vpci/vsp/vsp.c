@@ -140,8 +140,8 @@ int vsp_channel_add_over(struct vsp *vsp, const struct vsp_carrier *carrier, str
     channel->next_all = vsp->all;
     vsp->all = channel;
     pthread_mutex_unlock(&vsp->lock);
+    __atomic_store_n(out, channel, __ATOMIC_RELEASE); /* before the guest hears anything of it */
     vsp_start(channel);
-    *out = channel;
     return 0;
 }
 

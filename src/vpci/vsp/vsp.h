@@ -46,8 +46,12 @@ struct vsp_channel_options {
                 uint64_t size);
     /* The configuration window (8 KiB) appeared at a guest address, or went away; as `bar`. */
     void (*window)(void *context, bool mapped, uint64_t guest_address);
+    /* Mitigated ranges of a BAR (vstack.h, struct vstack_partition): never while `bar` is called, on a worker thread of
+     * the VSP or of the partition, or inside vsp_channel_remove. None are left when `ended` is called. As `bar`. */
+    void (*ranges)(void *context, unsigned index, const struct vstack_range *ranges, unsigned count);
     void *context;
-    /* Each packet of the channel as text, bytes and fields (docs/backchannel.md). Must outlive the channel. May be NULL.
+    /* Each packet of the channel as text, bytes and fields (docs/backchannel.md). Must outlive the channel. May be
+     * NULL.
      */
     FILE *packets;
 };
@@ -95,5 +99,31 @@ int vsp_interrupt(struct vsp_channel *channel, uint64_t address, uint32_t data);
 int vsp_message_set(struct vsp_channel *channel, unsigned index, uint64_t address, uint32_t data, bool masked);
 /* 0: delivered, or pending while masked; -EINVAL: index; -ENOENT: the entry holds no pair of the guest's. */
 int vsp_message_raise(struct vsp_channel *channel, unsigned index);
+/* What the guest's RetargetDeviceInterrupt asks for: from now on the message of that pair goes to this vector, in this
+ * mode, to these processors. 0; -EINVAL: no processors, more than 32 or one that cannot be; -ENOENT: the guest has no
+ * such pair; -ENOMEM; then nothing has changed. Waits for a delivery that is under way: not from inside `interrupt`. */
+int vsp_retarget(struct vsp_channel *channel, uint64_t address, uint32_t data, const struct vsp_delivery *target);
+
+/* ---- what is asked of the channel's worker ------------------------------------------------------------------------
+ *
+ * From any thread until vsp_channel_remove, which waits for nothing and is not inside the PF driver. 0: `done` is
+ * called once, on another thread, also when the channel ends; it may not block or call into the channel. -ENOMEM,
+ * -EINVAL: it is not called. */
+typedef void vsp_done(void *context, int result, uint64_t value);
+
+struct vsp_register {
+    unsigned bar;
+    uint64_t offset; /* from the start of the BAR */
+    unsigned length; /* bytes */
+    bool write;
+    uint64_t value; /* to be written, in the low bytes */
+};
+/* An access to mitigated pages. 0 and what was read; otherwise all ones, or nothing written: -EINVAL, -ENOENT as
+ * vstack_register_read, -ENODEV: nobody owns the VF, or the PF is gone; -ETIMEDOUT: the PF driver did not answer within
+ * 30 s; -EIO: it failed. */
+int vsp_register(struct vsp_channel *channel, const struct vsp_register *access, vsp_done *done, void *context);
+/* vsp_retarget from where a delivery must not be waited for. */
+int vsp_retarget_later(struct vsp_channel *channel, uint64_t address, uint32_t data, const struct vsp_delivery *target,
+                       vsp_done *done, void *context);
 
 #endif

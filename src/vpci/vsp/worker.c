@@ -112,6 +112,21 @@ static void leave(struct vsp_worker *worker, struct vsp_channel *channel)
         channel->next->previous = channel->previous;
 }
 
+/* What was posted while it ended is of no use. Nothing is posted any more: the VF is detached, the offer taken back. */
+static void unready(struct vsp_worker *worker, struct vsp_channel *channel)
+{
+    struct vsp_channel **at;
+
+    pthread_mutex_lock(&worker->lock);
+    for (at = &worker->ready; *at; at = &(*at)->next_ready) {
+        if (*at == channel) {
+            *at = channel->next_ready;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&worker->lock);
+}
+
 /* After this the channel may be freed by who asked for its removal. */
 static void farewell(struct vsp_channel *channel)
 {
@@ -132,6 +147,7 @@ static void serve_posted(struct vsp_worker *worker, struct vsp_channel *channel)
         if (!channel->gone)
             vsp_unwatch(channel);
         leave(worker, channel);
+        unready(worker, channel);
         farewell(channel);
     } else {
         vsp_channel_awake(channel);
