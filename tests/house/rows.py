@@ -23,7 +23,7 @@ def first_column(text):
 
 
 def test_sources():
-    for directory in ('tests/vmbus', 'tests/vpci', 'tests/path'):
+    for directory in ('tests/vmbus', 'tests/vpci', 'tests/path', 'tests/vmm'):
         for name in sorted(os.listdir(os.path.join(ROOT, directory))):
             if name.endswith('.c'):
                 yield read(f'{directory}/{name}')
