@@ -8,7 +8,8 @@
  *     vfp_host_run(host, stop_fd);
  *
  * What a channel is otherwise (ended, eject, close, interrupts raised by the VF's device) stands in vfplane/host.h; the
- * VMM is sent the interrupts and BARs, and the channel's callbacks for them, where there are any, are called too.
+ * VMM is sent the interrupts, BARs and mitigated ranges, and the channel's callbacks for them, where there are any, are
+ * called too. What the VMM asks (accesses to those ranges, other targets of interrupts) is done without the program.
  */
 #ifndef VFP_VMM_H
 #define VFP_VMM_H

@@ -7,6 +7,21 @@
 
 #include <string.h>
 
+void vstack_control_irp(PIRP irp, ULONG code, void *buffer, ULONG input, ULONG output, PIO_COMPLETION_ROUTINE completed,
+                        void *context)
+{
+    PIO_STACK_LOCATION next;
+
+    IoReuseIrp(irp, STATUS_SUCCESS);
+    irp->AssociatedIrp.SystemBuffer = buffer;
+    next = IoGetNextIrpStackLocation(irp);
+    next->MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
+    next->Parameters.DeviceIoControl.IoControlCode = code;
+    next->Parameters.DeviceIoControl.InputBufferLength = input;
+    next->Parameters.DeviceIoControl.OutputBufferLength = output;
+    IoSetCompletionRoutine(irp, completed, context, TRUE, TRUE, TRUE);
+}
+
 /* generic->lock held. */
 static void end(struct vstack_listener *listener)
 {
@@ -40,7 +55,6 @@ static NTSTATUS completed(PDEVICE_OBJECT device, PIRP irp, PVOID context)
 static bool listen(struct vstack_listener *listener)
 {
     struct vstack_generic *generic = listener->generic;
-    PIO_STACK_LOCATION next;
     bool closing;
 
     pthread_mutex_lock(&generic->lock);
@@ -48,17 +62,11 @@ static bool listen(struct vstack_listener *listener)
     if (closing) {
         end(listener);
     } else {
-        IoReuseIrp(listener->irp, STATUS_SUCCESS);
         memset(listener->output, 0, sizeof(listener->output));
         if (listener->input)
             memcpy(listener->output, &listener->question, sizeof(listener->question));
-        listener->irp->AssociatedIrp.SystemBuffer = listener->output;
-        next = IoGetNextIrpStackLocation(listener->irp);
-        next->MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
-        next->Parameters.DeviceIoControl.IoControlCode = listener->code;
-        next->Parameters.DeviceIoControl.InputBufferLength = listener->input;
-        next->Parameters.DeviceIoControl.OutputBufferLength = listener->size;
-        IoSetCompletionRoutine(listener->irp, completed, listener, TRUE, TRUE, TRUE);
+        vstack_control_irp(listener->irp, listener->code, listener->output, listener->input, listener->size, completed,
+                           listener);
     }
     pthread_mutex_unlock(&generic->lock);
     if (!closing)

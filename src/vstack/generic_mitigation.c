@@ -51,23 +51,14 @@ static NTSTATUS ask(struct vstack_mitigation *mitigation, ULONG code, void *buff
 {
     struct vstack_generic *generic = mitigation->updates.generic;
     PIRP irp = mitigation->irp;
-    PIO_STACK_LOCATION next;
     bool closing;
     KEVENT done;
 
     KeInitializeEvent(&done, NotificationEvent, FALSE);
     pthread_mutex_lock(&generic->lock);
     closing = mitigation->updates.closing;
-    if (!closing) {
-        IoReuseIrp(irp, STATUS_SUCCESS);
-        irp->AssociatedIrp.SystemBuffer = buffer;
-        next = IoGetNextIrpStackLocation(irp);
-        next->MajorFunction = IRP_MJ_INTERNAL_DEVICE_CONTROL;
-        next->Parameters.DeviceIoControl.IoControlCode = code;
-        next->Parameters.DeviceIoControl.InputBufferLength = input;
-        next->Parameters.DeviceIoControl.OutputBufferLength = output;
-        IoSetCompletionRoutine(irp, wake, &done, TRUE, TRUE, TRUE);
-    }
+    if (!closing)
+        vstack_control_irp(irp, code, buffer, input, output, wake, &done);
     pthread_mutex_unlock(&generic->lock);
     if (closing)
         return STATUS_CANCELLED;

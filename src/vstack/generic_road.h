@@ -75,6 +75,9 @@ NDIS_STATUS vstack_generic_resource(struct vstack_generic *generic, USHORT vf, U
 #define VSTACK_MISSING NDIS_STATUS_NOT_SUPPORTED
 
 /* generic_listener.c. PASSIVE_LEVEL. */
+/* An IRP of ours, to be sent as that IOCTL: the buffer holds input and output (METHOD_BUFFERED). */
+void vstack_control_irp(PIRP irp, ULONG code, void *buffer, ULONG input, ULONG output, PIO_COMPLETION_ROUTINE completed,
+                        void *context);
 bool vstack_listener_make(struct vstack_listener *listener); /* all but its own set; false: no memory */
 void vstack_listener_discard(struct vstack_listener *listener);
 void vstack_listener_start(struct vstack_listener *listener);

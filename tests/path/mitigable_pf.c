@@ -46,8 +46,19 @@ static NTSTATUS set_power(PVOID context, USHORT vf, DEVICE_POWER_STATE state, BO
     return generic_pf_leave(&pf->pf);
 }
 
+/* The buffers are as long as pci.md 5.9 wants them. */
+static void check_lengths(PIRP irp, ULONG input, ULONG output)
+{
+    const IO_STACK_LOCATION *stack = IoGetCurrentIrpStackLocation(irp);
+    assert_int_equal(stack->MajorFunction, IRP_MJ_INTERNAL_DEVICE_CONTROL);
+    assert_int_equal(stack->Parameters.DeviceIoControl.InputBufferLength, input);
+    assert_true(stack->Parameters.DeviceIoControl.OutputBufferLength >= output);
+    assert_non_null(irp->AssociatedIrp.SystemBuffer);
+}
+
 static NTSTATUS count(struct mitigable_pf *pf, PIRP irp)
 {
+    check_lengths(irp, 2, 24);
     NTSTATUS status;
     pthread_mutex_lock(&pf->lock);
     status = pf->count_status;
@@ -65,7 +76,8 @@ static NTSTATUS list(struct mitigable_pf *pf, PIRP irp)
     const SRIOV_MITIGATED_RANGES_INPUT in = *(SRIOV_MITIGATED_RANGES_INPUT *)irp->AssociatedIrp.SystemBuffer;
     ULONG_PTR information;
     NTSTATUS status;
-    assert_true(in.BarNumber < 6);
+    check_lengths(irp, 4, 16);
+    assert_true(in.VfIndex < PF_VFS && in.BarNumber < 6);
     pthread_mutex_lock(&pf->lock);
     status = pf->ranges_status;
     if (pf->too_small) {
@@ -87,7 +99,11 @@ static NTSTATUS update(struct mitigable_pf *pf, PIRP irp)
     pthread_mutex_lock(&pf->lock);
     status = pf->update;
     pthread_mutex_unlock(&pf->lock);
+    check_lengths(irp, 2, 2);
     assert_true(vf < PF_VFS - 1);
+    pthread_mutex_lock(&pf->pf.lock);
+    assert_null(pf->pf.waiting[UPDATE(vf)]); /* one of a VF at a time */
+    pthread_mutex_unlock(&pf->pf.lock);
     status = status == STATUS_PENDING ? generic_pf_keep(&pf->pf, UPDATE(vf), irp) : generic_pf_complete(irp, status, 0);
     atomic_fetch_add(&pf->updates, 1);
     return status;
