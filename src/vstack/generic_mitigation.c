@@ -12,6 +12,8 @@
 
 #define PAGE     4096u
 #define ATTEMPTS 4u /* at counts that change before the ranges are there */
+/* Both IOCTLs complete at once (pci.md 3.1); a PF driver that lets one wait may do so for as long as a miniport may. */
+#define PATIENCE_MS 30000
 
 struct vstack_mitigation {
     struct vstack_vf *vf;
@@ -44,8 +46,22 @@ static void set_pended(struct vstack_mitigation *mitigation, bool pended)
     pthread_mutex_unlock(&generic->lock);
 }
 
-/* `buffer` holds the input before and the output after. A PF driver may let the request wait; the VF's end cancels it.
- */
+/* No worker is held for longer than that, unless the PF driver keeps even what is cancelled. */
+static void wait_patiently(struct vstack_mitigation *mitigation, PKEVENT done)
+{
+    LARGE_INTEGER patience = {.QuadPart = -10000ll * PATIENCE_MS};
+
+    set_pended(mitigation, true);
+    if (KeWaitForSingleObject(done, Executive, KernelMode, FALSE, &patience) == STATUS_TIMEOUT) {
+        TRACE_REFUSE("vstack", "SRIOV_IOCTL_PENDS pci.md 3.1", "VF %u: no answer for %u s, cancelled",
+                     mitigation->vf->id, PATIENCE_MS / 1000);
+        IoCancelIrp(mitigation->irp);
+        KeWaitForSingleObject(done, Executive, KernelMode, FALSE, NULL);
+    }
+    set_pended(mitigation, false);
+}
+
+/* `buffer` holds the input before and the output after. The VF's end cancels a request that waits. */
 static NTSTATUS ask(struct vstack_mitigation *mitigation, ULONG code, void *buffer, ULONG input, ULONG output,
                     ULONG_PTR *information)
 {
@@ -62,11 +78,8 @@ static NTSTATUS ask(struct vstack_mitigation *mitigation, ULONG code, void *buff
     pthread_mutex_unlock(&generic->lock);
     if (closing)
         return STATUS_CANCELLED;
-    if (IofCallDriver(generic->top, irp) == STATUS_PENDING) {
-        set_pended(mitigation, true);
-        KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
-        set_pended(mitigation, false);
-    }
+    if (IofCallDriver(generic->top, irp) == STATUS_PENDING)
+        wait_patiently(mitigation, &done);
     *information = irp->IoStatus.Information;
     return irp->IoStatus.Status;
 }

@@ -412,6 +412,28 @@ static void a_count_that_waits_is_cancelled_when_the_vf_is_freed(void **state)
     give(0);
 }
 
+/* It is cancelled when the patience ends, and what was in force stays. */
+static void a_count_that_is_never_answered_is_given_up(void **state)
+{
+    (void)state;
+    mitigable_pf_range(&pf, 2, 1, true, true);
+    give(0);
+    pthread_mutex_lock(&pf.lock);
+    pf.count_status = STATUS_PENDING;
+    pthread_mutex_unlock(&pf.lock);
+    mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2);
+    generic_pf_wait(&pf.count_asks, 2);
+    nt_drain_work(pf.pf.partition);
+    pthread_mutex_lock(&pf.lock);
+    pf.count_status = STATUS_SUCCESS;
+    pthread_mutex_unlock(&pf.lock);
+    ULONG64 value;
+    assert_int_equal(read_register(0, 0, 2 * PAGE, 4, &value), STATUS_SUCCESS);
+    mitigable_pf_range(&pf, 3, 1, true, true);
+    announce(0);
+    assert_int_equal(read_register(0, 0, 3 * PAGE, 4, &value), STATUS_SUCCESS);
+}
+
 /* ---- who is told, and when --------------------------------------------------------------------------------------- */
 
 static void the_next_owner_is_told_before_a_bar_is_mapped_and_the_last_one_that_it_is_over(void **state)
@@ -748,6 +770,7 @@ int main(void)
         CASE(counts_that_change_are_asked_for_again),
         CASE(an_update_for_another_vf_is_refused_and_not_waited_for_again),
         CASE(a_count_that_waits_is_cancelled_when_the_vf_is_freed),
+        CASE(a_count_that_is_never_answered_is_given_up),
         CASE(the_next_owner_is_told_before_a_bar_is_mapped_and_the_last_one_that_it_is_over),
         CASE(a_bar_without_ranges_is_mapped_without_a_word),
         CASE(what_a_request_changes_is_told_before_it_completes),
