@@ -83,6 +83,26 @@ void vstack_listener_discard(struct vstack_listener *listener);
 void vstack_listener_start(struct vstack_listener *listener);
 void vstack_listener_stop(struct vstack_listener *listener); /* waits until nothing of it is under way */
 
+/* The mitigated ranges of a VF that is given out. */
+struct vstack_mitigation {
+    struct vstack_vf *vf;
+    struct vstack_listener updates;
+    PIRP irp; /* of the two IOCTLs that are waited for */
+    atomic_bool changed;
+    /* All under generic->lock: */
+    bool busy;       /* somebody asks */
+    bool pended;     /* and the PF driver lets it wait */
+    uint64_t rounds; /* askings that have ended */
+    SRIOV_MITIGATED_RANGES_OUTPUT answer[VSTACK_RANGES_MAX];
+};
+
+/* generic_ranges.c. PASSIVE_LEVEL, by one thread at a time. */
+/* Empty lists are filled, all or none of them good. STATUS_BUFFER_TOO_SMALL: a count changed meanwhile. */
+NTSTATUS vstack_ranges_ask(struct vstack_mitigation *mitigation, struct vstack_list lists[VSTACK_BARS]);
+/* Said in the trace; STATUS_INVALID_DEVICE_STATE. */
+NTSTATUS vstack_ranges_refuse(const struct vstack_mitigation *mitigation, const char *rule, const char *what,
+                              ULONG64 value);
+
 /* generic_mitigation.c: the pages of a VF that the PF driver answers for. PASSIVE_LEVEL. */
 /* The interface, if the device has it; without it no VF of this PF has such pages. */
 void vstack_mitigation_find(struct vstack_generic *generic, PDEVICE_OBJECT pdo);

@@ -99,7 +99,7 @@ static void answered(struct vstack_request *request)
     ask->answer = ask->channel->answers;
     ask->channel->answers = ask;
     pthread_mutex_unlock(&ask->channel->lock);
-    vsp_post(ask->channel, VSP_POST_DONE);
+    vsp_post(ask->channel, VSP_POST_ASK);
 }
 
 static void start(struct vsp_ask *ask)

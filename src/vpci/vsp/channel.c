@@ -187,7 +187,7 @@ void vsp_channel_posted(struct vsp_channel *channel, unsigned what)
 {
     if (what & VSP_POST_DONE)
         deliver_done(channel);
-    if (what & (VSP_POST_DONE | VSP_POST_ASK))
+    if (what & VSP_POST_ASK)
         vsp_asks_serve(channel);
     if (what & VSP_POST_INVALIDATE)
         channel->invalidate = true;

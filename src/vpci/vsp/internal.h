@@ -49,7 +49,7 @@ enum vsp_post {
     VSP_POST_PF_GONE = 8,
     VSP_POST_EJECT = 16,
     VSP_POST_REMOVE = 32,
-    VSP_POST_ASK = 64,
+    VSP_POST_ASK = 64, /* something is asked, or was answered elsewhere */
 };
 
 /* One message that waits for the PF driver. */
