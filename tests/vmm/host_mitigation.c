@@ -399,6 +399,30 @@ static void *ask_main(void *context)
     return NULL;
 }
 
+/* The PF driver serves one at a time; who comes while it is busy is answered by another thread. */
+static void accesses_take_turns_with_what_else_is_asked_of_the_pf(void **state)
+{
+    struct asked asked = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct vfp_vf *other;
+    pthread_t thread;
+    unsigned done;
+    (void)state;
+    run(leave_asleep);
+    assert_int_equal(vfp_vf_allocate(machine.adapter, &other), 0);
+    assert_int_equal(pthread_create(&thread, NULL, ask_main, &asked), 0);
+    do {
+        uint32_t class;
+        assert_int_equal(vfp_vf_config_read(other, 8, &class, sizeof(class)), 0);
+        assert_int_equal(class >> 24, 2);
+        pthread_mutex_lock(&asked.lock);
+        done = asked.done;
+        assert_int_equal(asked.result, 0);
+        pthread_mutex_unlock(&asked.lock);
+    } while (done < 100 * ASKS);
+    pthread_join(thread, NULL);
+    assert_int_equal(asked.value, UINT32_MAX);
+}
+
 static void a_card_is_pulled_while_accesses_are_under_way(void **state)
 {
     struct asked asked = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -432,6 +456,7 @@ int main(void)
         CASE(a_version_1_vmm_works_as_before_and_its_program_is_told),
         CASE(an_interrupt_goes_where_it_was_targeted_last),
         CASE(a_channel_that_is_closed_answers_all_that_was_asked),
+        CASE(accesses_take_turns_with_what_else_is_asked_of_the_pf),
         CASE(a_card_is_pulled_while_accesses_are_under_way),
     };
     return cmocka_run_group_tests_name("vmm / host mitigation", tests, NULL, NULL);
