@@ -221,6 +221,56 @@ def a_call_that_fails_is_named_and_fails_again_by_its_number():
 
 
 @case
+def a_trap_is_a_crash_and_says_which():
+    _, rows = report(spoiled("traps"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["DRIVER_CRASH"]
+    assert rows["DRIVER_CRASH"]["first"]["text"].startswith("signal 4 ("), rows["DRIVER_CRASH"]["first"]
+
+
+@case
+def what_lies_behind_a_buffer_is_out_of_its_bounds():
+    _, rows = report(spoiled("overruns"), "--case", "scenario/once", status=1)
+    assert broken(rows) == ["OID_BUFFER_BOUNDS"], broken(rows)
+    assert "spoil" in rows["OID_BUFFER_BOUNDS"]["first"]["report"], rows["OID_BUFFER_BOUNDS"]["first"]
+
+
+@case
+def a_driver_that_refuses_is_suspicious_and_every_case_is_run():
+    for kind, what in (("declines", "CREATE_SWITCH"), ("refuses", "ALLOCATE_VF"), ("ignores", "VF allocate")):
+        found, rows = report(spoiled(kind), status=0)
+        assert broken(rows) == ["OID_REFUSED"] and found["cases"] > 2000, (kind, broken(rows), found["cases"])
+        assert found["suspicious"] == 1 and not found["violated"], found
+        assert what in json.dumps(rows["OID_REFUSED"]), rows["OID_REFUSED"]
+    result = check(spoiled("declines"), "--case", "scenario/once", "--report", "junit")
+    assert result.returncode == 0, result.stdout + result.stderr
+    suite = ElementTree.fromstring(result.stdout)
+    told = {test.get("name"): test.findtext("system-out") for test in suite.findall("testcase")}
+    assert suite.get("failures") == "0" and "suspicious in scenario/once" in told["OID_REFUSED"], told["OID_REFUSED"]
+
+
+@case
+def a_guest_without_a_vf_is_the_pf_drivers_refusal():
+    for kind, what in (("declines", "state switch is not reached"), ("refuses", "VF allocate: ")):
+        _, rows = report(spoiled(kind), "--vf", REFNIC_VF, "--case", "guest/run", status=0)
+        assert broken(rows) == ["OID_REFUSED"], broken(rows)
+        assert what in rows["OID_REFUSED"]["first"]["text"], rows["OID_REFUSED"]
+
+
+@case
+def a_vf_driver_that_breaks_a_rule_breaks_it_in_the_guest():
+    _, rows = report(REFNIC, "--vf", os.path.join(BUILD, "tests/check/vf_leaks.so"), "--case", "guest/run", status=1)
+    assert broken(rows) == ["POOL_LEAK"], broken(rows)
+    assert rows["POOL_LEAK"]["first"]["text"].startswith("in the guest: "), rows["POOL_LEAK"]["first"]
+
+
+@case
+def a_guest_that_does_not_give_its_vf_back_hangs():
+    _, rows = report(REFNIC, "--vf", os.path.join(BUILD, "tests/check/vf_stays.so"), "--case", "guest/run", status=1)
+    assert broken(rows) == ["DRIVER_HANG"], broken(rows)
+    assert "the guest with the VF driver did not end" in rows["DRIVER_HANG"]["first"]["text"], rows["DRIVER_HANG"]
+
+
+@case
 def what_is_no_pf_driver_is_named_in_one_line():
     one_line(check("/nowhere/pf.so"), "/nowhere/pf.so")
     one_line(check(NO_ENTRY), "check_no_entry.so", "DriverEntry")

@@ -81,6 +81,41 @@ static VOID spoil_it(PNDIS_OID_REQUEST request)
 }
 #endif
 
+/* A processor exception that is no fault of memory. */
+#ifdef SPOILED_TRAPS
+#define SPOILED_OID OID_SRIOV_RESET_VF
+static VOID spoil_it(PNDIS_OID_REQUEST request)
+{
+    UNREFERENCED_PARAMETER(request);
+    __builtin_trap();
+}
+#endif
+
+/* Reads on behind the end of what it was given. */
+#ifdef SPOILED_OVERRUNS
+#define SPOILED_OID OID_SRIOV_RESET_VF
+static VOID spoil_it(PNDIS_OID_REQUEST request)
+{
+    const volatile UCHAR *bytes = request->DATA.SET_INFORMATION.InformationBuffer;
+
+    (VOID) bytes[request->DATA.SET_INFORMATION.InformationBufferLength + 4096];
+}
+#endif
+
+/* Refuses what it should do. */
+#ifdef SPOILED_REFUSES
+#define SPOILED_OID    OID_NIC_SWITCH_ALLOCATE_VF
+#define SPOILED_STATUS NDIS_STATUS_RESOURCES
+#endif
+#ifdef SPOILED_DECLINES
+#define SPOILED_OID    OID_NIC_SWITCH_CREATE_SWITCH
+#define SPOILED_STATUS NDIS_STATUS_RESOURCES
+#endif
+#ifdef SPOILED_IGNORES
+#define SPOILED_OID    OID_NIC_SWITCH_CREATE_VPORT
+#define SPOILED_STATUS NDIS_STATUS_RESOURCES
+#endif
+
 /* Ends requests as nobody does: never, with a status that there is not, or past the end of its stack. */
 #ifdef SPOILED_PENDS
 #define SPOILED_OID    OID_NIC_SWITCH_CREATE_SWITCH
