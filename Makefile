@@ -63,12 +63,13 @@ lint:
 	@CC=clang TARGETS=build.ninja WITH_TESTS= tools/build.sh build-clang-address -Db_sanitize=address,undefined
 	@tools/lint.py build-clang-address
 
-# Which lines and branches the tests reach: docs/testing.md. Bugs in copies of the sources reach nothing more.
+# Which lines and branches the tests reach, with every fault: docs/testing.md. Bugs in copies of the sources reach nothing
+# more.
 coverage:
 	@tools/install-packages.sh coverage
 	@WITH_TESTS=yes tools/build.sh build-coverage -Db_coverage=true -Dbuildtype=debug
 	@find build-coverage -name '*.gcda' -delete
-	@COVERAGE_BUILD=$(CURDIR)/build-coverage/ LD_PRELOAD=$(CURDIR)/build-coverage/tests/coverage_exit.so \
+	@VFP_FAULTS=all COVERAGE_BUILD=$(CURDIR)/build-coverage/ LD_PRELOAD=$(CURDIR)/build-coverage/tests/coverage_exit.so \
 	    tools/run-tests.py build-coverage --timeout-multiplier 10 --no-suite mutants $(TESTS)
 	@tools/coverage.py build-coverage $(ARGS)
 

@@ -182,6 +182,34 @@ static void contents_are_copied_during_the_call(void **state)
     nic_destroy(nic);
 }
 
+/* Offload, NDK, packet direct: of traffic; taken behind the general ones, and nothing comes of them. */
+static NDIS_STATUS of_traffic(struct nic *nic, PNDIS_MINIPORT_INIT_PARAMETERS parameters)
+{
+    static const UCHAR types[] = {NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES,
+                                  NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_NDK_ATTRIBUTES,
+                                  NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_PACKET_DIRECT_ATTRIBUTES};
+    union any block;
+
+    (void)parameters;
+    set_registration(nic);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < RTL_NUMBER_OF(types); i++) {
+            memset(&block, 0, sizeof block);
+            assert_int_equal(set(nic, &block, types[i], 1, sizeof block) == NDIS_STATUS_SUCCESS, round == 1);
+        }
+        if (round == 0)
+            assert_int_equal(set_general(nic), NDIS_STATUS_SUCCESS);
+    }
+    nic_log(nic, "body");
+    return NDIS_STATUS_SUCCESS;
+}
+
+static void attributes_of_traffic_are_taken_behind_the_general_ones(void **state)
+{
+    (void)state;
+    inside_initialize(of_traffic);
+}
+
 static void attributes_after_initialization_are_refused(void **state)
 {
     struct nic *nic = nic_running(FAKE_HOST);
@@ -246,6 +274,7 @@ int main(void)
         cmocka_unit_test(unsupported_revision_or_size_is_bad_version),
         cmocka_unit_test(every_documented_form_of_the_pairs_is_taken_and_no_other),
         cmocka_unit_test(contents_are_copied_during_the_call),
+        cmocka_unit_test(attributes_of_traffic_are_taken_behind_the_general_ones),
         cmocka_unit_test(attributes_after_initialization_are_refused),
         cmocka_unit_test(impossible_switch_capabilities_are_reported_not_refused),
         cmocka_unit_test(bad_adapter_handle_gives_each_function_its_failure_value),

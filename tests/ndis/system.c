@@ -4,6 +4,8 @@
  */
 #include "nic.h"
 
+#include <sched.h>
+
 static NDIS_STATUS open_configuration(struct nic *nic, NDIS_HANDLE *handle)
 {
     NDIS_CONFIGURATION_OBJECT object = {0};
@@ -138,6 +140,94 @@ static void rw_lock_shares_readers_and_excludes_a_writer(void **state)
     nic_destroy(nic);
 }
 
+static void dpr_forms_are_for_dispatch_level(void **state)
+{
+    struct nic *nic = nic_running(FAKE_HOST);
+    NDIS_SPIN_LOCK lock;
+    KIRQL before;
+
+    (void)state;
+    NdisAllocateSpinLock(&lock);
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    NdisDprAcquireSpinLock(&lock);
+    assert_int_not_equal(lock.SpinLock, 0);
+    assert_int_equal(KeGetCurrentIrql(), DISPATCH_LEVEL);
+    NdisDprReleaseSpinLock(&lock);
+    assert_int_equal(lock.SpinLock, 0);
+    assert_int_equal(KeGetCurrentIrql(), DISPATCH_LEVEL);
+    KeLowerIrql(before);
+    assert_int_equal(nt_violations(nic->partition), 0);
+    NdisDprAcquireSpinLock(&lock);
+    assert_true(nic_saw_rule(nic, "IRQL_TOO_LOW"));
+    NdisDprReleaseSpinLock(&lock);
+    nic_destroy(nic);
+}
+
+static void a_lock_that_is_held_is_not_freed_in_silence(void **state)
+{
+    struct nic *nic = nic_running(FAKE_HOST);
+    PNDIS_RW_LOCK_EX lock = NdisAllocateRWLock(nic->handle);
+    LOCK_STATE_EX held;
+
+    (void)state;
+    NdisAcquireRWLockRead(lock, &held, 0);
+    NdisFreeRWLock(lock);
+    KeLowerIrql(held.OldIrql);
+    assert_true(nic_saw_rule(nic, "SPIN_LOCK_HELD"));
+    nic_destroy(nic);
+}
+
+struct contest {
+    struct nt_partition *partition;
+    PNDIS_RW_LOCK_EX lock;
+    bool writes;
+    _Atomic unsigned waiting, inside;
+};
+
+static void *contend(void *context)
+{
+    struct contest *contest = context;
+    LOCK_STATE_EX held;
+
+    nt_enter(contest->partition);
+    contest->waiting++;
+    if (contest->writes)
+        NdisAcquireRWLockWrite(contest->lock, &held, 0);
+    else
+        NdisAcquireRWLockRead(contest->lock, &held, 0);
+    contest->inside++;
+    NdisReleaseRWLock(contest->lock, &held);
+    return NULL;
+}
+
+/* The others are tried while this thread writes: none is inside before it has left. */
+static void a_writer_keeps_readers_and_writers_out(void **state)
+{
+    struct nic *nic = nic_running(FAKE_HOST);
+    struct contest reader = {.partition = nic->partition, .lock = NdisAllocateRWLock(nic->handle)}, writer = reader;
+    pthread_t threads[2];
+    LOCK_STATE_EX held;
+
+    (void)state;
+    writer.writes = true;
+    NdisAcquireRWLockWrite(reader.lock, &held, 0);
+    pthread_create(&threads[0], NULL, contend, &reader);
+    pthread_create(&threads[1], NULL, contend, &writer);
+    while (!reader.waiting || !writer.waiting)
+        sched_yield();
+    for (unsigned i = 0; i < 100; i++) {
+        sched_yield();
+        assert_int_equal(reader.inside + writer.inside, 0);
+    }
+    NdisReleaseRWLock(reader.lock, &held);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    assert_true(reader.inside == 1 && writer.inside == 1);
+    NdisFreeRWLock(reader.lock);
+    assert_int_equal(nt_violations(nic->partition), 0);
+    nic_destroy(nic);
+}
+
 static void event_waits_and_times_out(void **state)
 {
     struct nic *nic = nic_running(FAKE_HOST);
@@ -240,6 +330,9 @@ int main(void)
         cmocka_unit_test(keywords_of_two_partitions_do_not_meet),
         cmocka_unit_test(spin_lock_raises_and_restores),
         cmocka_unit_test(rw_lock_shares_readers_and_excludes_a_writer),
+        cmocka_unit_test(dpr_forms_are_for_dispatch_level),
+        cmocka_unit_test(a_lock_that_is_held_is_not_freed_in_silence),
+        cmocka_unit_test(a_writer_keeps_readers_and_writers_out),
         cmocka_unit_test(event_waits_and_times_out),
         cmocka_unit_test(sleeping_advances_the_virtual_clock),
         cmocka_unit_test(work_item_runs_at_passive_and_may_free_itself),

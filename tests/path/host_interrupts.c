@@ -125,12 +125,34 @@ static void with_a_callback_the_host_program_is_told_and_the_window_is_not_touch
     assert_true(vpci_window_vectors_take(&machine->window, VECTOR / 64) == 0);
 }
 
+/* A device model that keeps the VF's MSI-X table raises by number. */
+static void by_its_number_it_waits_while_it_is_masked(void **state)
+{
+    struct machine *machine = *state;
+    struct vpci_translated_interrupt pair = come_up(machine, true);
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 0), -ENOENT); /* the entry was never written */
+    assert_int_equal(vfp_channel_msix_set(machine->channel, 3, pair.address, pair.data, true), 0);
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 3), 0);
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 3), 0);
+    assert_int_equal(machine->told, 0);
+    assert_int_equal(vfp_channel_msix_set(machine->channel, 3, pair.address, pair.data, false), 0);
+    assert_int_equal(machine->told, 1); /* once */
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 3), 0);
+    assert_int_equal(machine->told, 2);
+    assert_int_equal(vfp_channel_msix_set(machine->channel, 3, pair.address, pair.data + 1, false), 0);
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 3), -ENOENT); /* no pair of the guest's */
+    assert_int_equal(vfp_channel_msix_set(machine->channel, 2048, pair.address, pair.data, false), -EINVAL);
+    assert_int_equal(vfp_channel_msix_raise(machine->channel, 2048), -EINVAL);
+    assert_int_equal(machine->told, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_a_callback_it_is_raised_in_the_guests_window, set_up, take_down),
         cmocka_unit_test_setup_teardown(with_a_callback_the_host_program_is_told_and_the_window_is_not_touched, set_up,
                                         take_down),
+        cmocka_unit_test_setup_teardown(by_its_number_it_waits_while_it_is_masked, set_up, take_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,12 +21,12 @@ struct machine {
     struct vfp_vf *vf;
 };
 
-static int set_up(void **state)
+static int set_up_with(void **state, const char *pf_driver)
 {
     struct machine *machine = calloc(1, sizeof(*machine));
     assert_non_null(machine);
     machine->host = vfp_host_create(&(struct vfp_host_options){0});
-    struct vfp_driver *driver = vfp_driver_load(machine->host, getenv("REFNIC_PF"));
+    struct vfp_driver *driver = vfp_driver_load(machine->host, getenv(pf_driver));
     assert_non_null(driver);
     struct vfp_pf *pf = vfp_pf_add(machine->host, getenv("REFNIC_PROFILE"), NULL);
     assert_non_null(pf);
@@ -36,6 +36,16 @@ static int set_up(void **state)
     assert_int_equal(vfp_vf_allocate(machine->adapter, &machine->vf), 0);
     *state = machine;
     return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, "REFNIC_PF");
+}
+
+static int set_up_ringing(void **state)
+{
+    return set_up_with(state, "RINGING_PF");
 }
 
 static int take_down(void **state)
@@ -115,6 +125,17 @@ static void a_reset_starts_from_a_running_adapter(void **state)
     assert_int_equal(vfp_adapter_restart(machine->adapter), -EBUSY);
 }
 
+static void an_interrupt_is_taken_unwanted_masked_or_not_there(void **state)
+{
+    struct machine *machine = *state;
+    assert_int_equal(vfp_interrupt(machine->adapter, 0), 0);
+    assert_int_equal(vfp_interrupt(machine->adapter, 1), -ENOENT);
+    assert_non_null(strstr(vfp_host_error(machine->host), "message 1: the interrupt handler did not want it"));
+    assert_int_equal(vfp_interrupt(machine->adapter, 2), -EAGAIN);
+    assert_int_equal(vfp_interrupt(machine->adapter, 2048), -EINVAL);
+    assert_non_null(strstr(vfp_host_error(machine->host), "message 2048: no interrupt is registered for it"));
+}
+
 static void shutdown_is_the_last_call_of_a_machine(void **state)
 {
     struct machine *machine = *state;
@@ -158,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_locked_is_said_and_nothing_changes, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_hidden_capability_is_not_in_the_guest_s_view, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_reset_starts_from_a_running_adapter, set_up, take_down),
+        cmocka_unit_test_setup_teardown(an_interrupt_is_taken_unwanted_masked_or_not_there, set_up_ringing, take_down),
         cmocka_unit_test_setup_teardown(shutdown_is_the_last_call_of_a_machine, set_up, take_down),
         cmocka_unit_test(a_finding_is_printed_whole_or_an_error),
     };

@@ -55,6 +55,18 @@ def the_example_keeps_every_rule():
     keeps_all_but(check(EXAMPLE), [])
 
 
+def a_card_and_a_pf_driver_may_be_named():
+    build = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(VFPLANE))))
+    named = ('--profile', os.path.join(SOURCE, 'profiles/nvme-qemu.lspci'),
+             '--pf', os.path.join(build, 'drivers/refnic/refnic_pf.so'))
+    status, _, guest, complaints = check(EXAMPLE, pf=named)
+    assert (status, guest) == (0, 0), f'{status}, {guest}: {complaints}'
+    for option, name in (('--profile', '/nowhere.lspci'), ('--pf', '/nowhere.so')):
+        done = subprocess.run([VFPLANE, 'vmm-check', option, name, 'socket'], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 2 and name in done.stderr and len(done.stderr.splitlines()) == 1, done
+
+
 def a_vf_driver_works_through_a_vmm_that_terminates_its_rings():
     keeps_all_but(check(MACHINE, before=(VFPLANE, VF)), VERSION_2)  # its guest makes no hypercalls, and never sleeps
 
@@ -108,7 +120,8 @@ def breaks(rule):
 
 def main():
     wrongs = subprocess.run([WRONG], capture_output=True, text=True, check=True).stdout.split()
-    cases = [the_example_keeps_every_rule, a_vf_driver_works_through_a_vmm_that_terminates_its_rings,
+    cases = [the_example_keeps_every_rule, a_card_and_a_pf_driver_may_be_named,
+             a_vf_driver_works_through_a_vmm_that_terminates_its_rings,
              one_of_version_1_keeps_every_rule_of_version_1, a_pf_that_is_a_miniport_mitigates_nothing,
              every_rule_is_judged_broken_by_a_vmm_and_told_in_the_guide,
              nobody_connects_is_no_success, bad_arguments_are_one_line, *[breaks(rule) for rule in wrongs]]
