@@ -112,6 +112,38 @@ def a_driver_or_profile_that_is_not_there_is_named_with_both_places():
 
 
 @case
+def a_card_that_has_fewer_vfs_at_first_gives_no_more():
+    card = vfplane("profile", "synth", "--vfs", "8").stdout
+    row = next(line for line in card.splitlines() if line.startswith("160: "))  # of the PF: its SR-IOV capability
+    initial, total = row.split()[13:15], row.split()[15:17]
+    assert initial == total == ["08", "00"], row
+    fewer = row.split()
+    fewer[13] = "04"
+    with tempfile.NamedTemporaryFile("w", suffix=".lspci") as file:
+        file.write(card.replace(row, " ".join(fewer), 1))
+        file.flush()
+        assert vfplane("dump", "--profile", file.name, "--vfs", "4").returncode == 0
+        result = vfplane("dump", "--profile", file.name, "--vfs", "6")
+        one_line(result, 2, "--vfs 6", "does not have so many initially (InitialVFs)")
+        assert not result.stdout, result.stdout
+
+
+@case
+def a_slot_or_a_list_of_operations_that_cannot_be_is_refused():
+    for slot in ("01:10", "01:10.", "01:20.0", "01:10.8", "01:10.0x", "x"):
+        one_line(vfplane("setpci", "-s", slot, "COMMAND"), 2, f"-s {slot}")
+    one_line(vfplane("setpci", "-s", "0", *["COMMAND"] * 65), 2, "too many operations")
+    assert vfplane("setpci", "-s", "0", *["COMMAND"] * 64).returncode == 0
+
+
+@case
+def help_is_asked_for_in_each_form():
+    for arguments in (["--help"], ["help"], ["profile", "--help"], ["run", "--help"]):
+        result = vfplane(*arguments)
+        assert result.returncode == 0 and result.stdout.startswith("Usage: ") and not result.stderr, (arguments, result)
+
+
+@case
 def without_lspci_one_line_says_so():
     with tempfile.TemporaryDirectory() as folder:
         result = vfplane("run", "--trace", "none", env={**os.environ, "PATH": folder})

@@ -175,7 +175,14 @@ static CM_PARTIAL_RESOURCE_DESCRIPTOR resource(struct fake_bus *bus, unsigned at
     if (at < bus->bars) {
         entry.u.Memory.Start.QuadPart = 0x1000 * (at + 1);
         entry.u.Memory.Length = 0x1000;
-    } else if (at < bus->bars + bus->messages) {
+    } else if (at < bus->bars + (bus->large != 0)) {
+        entry.Type = CmResourceTypeMemoryLarge;
+        entry.Flags = (USHORT)bus->large;
+        entry.u.Memory.Start.QuadPart = 0x10000000000;
+        entry.u.Memory.Length = bus->large == CM_RESOURCE_MEMORY_LARGE_40   ? 1u << 24
+                                : bus->large == CM_RESOURCE_MEMORY_LARGE_48 ? 1u << 16
+                                                                            : 1;
+    } else if (at < bus->bars + (bus->large != 0) + bus->messages) {
         entry.Type = CmResourceTypeInterrupt;
         entry.Flags = CM_RESOURCE_INTERRUPT_LATCHED | CM_RESOURCE_INTERRUPT_MESSAGE;
         entry.u.MessageInterrupt.Translated.Level = 5;
@@ -189,7 +196,7 @@ static CM_PARTIAL_RESOURCE_DESCRIPTOR resource(struct fake_bus *bus, unsigned at
 
 static NTSTATUS query_resources(struct fake_bus *bus, PIRP irp)
 {
-    unsigned count = bus->bars + bus->messages + (bus->ports != 0);
+    unsigned count = bus->bars + (bus->large != 0) + bus->messages + (bus->ports != 0);
     size_t size = sizeof(CM_RESOURCE_LIST) + count * sizeof(CM_PARTIAL_RESOURCE_DESCRIPTOR);
     PCM_RESOURCE_LIST list;
 

@@ -36,6 +36,7 @@ struct fake_bus {
     NTSTATUS block_status;
     ULONG serial;
     unsigned bars;     /* memory descriptors in the resources at start, of 1000h bytes from 1000h on */
+    unsigned large;    /* then one of 4 GiB from 100'0000'0000h on, of this CM_RESOURCE_MEMORY_LARGE_* kind, if not 0 */
     unsigned messages; /* then message interrupts, at IRQL 5 */
     unsigned ports;    /* then a range of 40h ports from 400h on, if not 0 */
 

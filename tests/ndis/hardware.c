@@ -72,6 +72,32 @@ static void registers_are_mapped_inside_the_adapters_bars_only(void **state)
     nic_destroy(nic);
 }
 
+/* Its length is told in units that go with its kind; here 4 GiB each. */
+static void a_large_bar_is_mapped_to_its_end(void **state)
+{
+    static const unsigned kinds[] = {CM_RESOURCE_MEMORY_LARGE_40, CM_RESOURCE_MEMORY_LARGE_48,
+                                     CM_RESOURCE_MEMORY_LARGE_64};
+
+    (void)state;
+    for (unsigned i = 0; i < RTL_NUMBER_OF(kinds); i++) {
+        struct nic *nic = nic_create(FAKE_HOST);
+        PVOID mapped = NULL;
+
+        nic->bus->bars = 1;
+        nic->bus->large = kinds[i];
+        nic_load(nic);
+        nic_add(nic);
+        assert_int_equal(nic_start(nic), STATUS_SUCCESS);
+        assert_int_equal(NdisMMapIoSpace(&mapped, nic->handle, at(0x100ffffffffll), 2), NDIS_STATUS_RESOURCE_CONFLICT);
+        assert_null(mapped);
+        assert_int_equal(NdisMMapIoSpace(&mapped, nic->handle, at(0x100fffffff0ll), 16), NDIS_STATUS_SUCCESS);
+        NdisMUnmapIoSpace(nic->handle, mapped, 16);
+        assert_int_equal(NdisMMapIoSpace(&mapped, nic->handle, at(0x1000), 16), NDIS_STATUS_SUCCESS);
+        NdisMUnmapIoSpace(nic->handle, mapped, 16);
+        nic_destroy(nic);
+    }
+}
+
 static void two_mappings_of_a_bar_see_the_same_registers(void **state)
 {
     struct nic *nic = hardware_nic(0);
@@ -505,6 +531,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registers_are_mapped_inside_the_adapters_bars_only),
+        cmocka_unit_test(a_large_bar_is_mapped_to_its_end),
         cmocka_unit_test(two_mappings_of_a_bar_see_the_same_registers),
         cmocka_unit_test(what_was_not_claimed_cannot_be_given_back),
         cmocka_unit_test(ports_are_registered_inside_the_range_only),

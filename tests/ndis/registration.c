@@ -196,6 +196,34 @@ static void deregistration_with_an_adapter_is_refused(void **state)
     nic_destroy(nic);
 }
 
+#define ADAPTERS 70u /* more than are kept in one place, and more than in two */
+
+static void a_driver_has_as_many_adapters_as_there_are_devices(void **state)
+{
+    struct nic *nic = nic_create(FAKE_HOST);
+    struct fake_bus *buses[ADAPTERS];
+
+    (void)state;
+    assert_int_equal(nic_load(nic), STATUS_SUCCESS);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < ADAPTERS; i++) {
+            buses[i] = fake_bus_create(nic->partition, FAKE_HOST);
+            assert_int_equal(nt_pnp_add_device(nic->driver, buses[i]->pdo), STATUS_SUCCESS);
+        }
+        for (unsigned i = 0; i < ADAPTERS; i++) {
+            assert_non_null(ndis_adapter_of(buses[i]->pdo));
+            for (unsigned j = 0; j < i; j++)
+                assert_ptr_not_equal(ndis_adapter_of(buses[i]->pdo), ndis_adapter_of(buses[j]->pdo));
+        }
+        for (unsigned i = 0; i < ADAPTERS; i++) { /* their places are free again */
+            assert_int_equal(nt_pnp_simple(buses[i]->pdo, IRP_MN_REMOVE_DEVICE), STATUS_SUCCESS);
+            assert_null(ndis_adapter_of(buses[i]->pdo));
+            fake_bus_destroy(buses[i]);
+        }
+    }
+    nic_destroy(nic);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +235,7 @@ int main(void)
         cmocka_unit_test(optional_handlers_are_taken_only_inside_set_options),
         cmocka_unit_test(driver_that_does_not_deregister_is_reported),
         cmocka_unit_test(deregistration_with_an_adapter_is_refused),
+        cmocka_unit_test(a_driver_has_as_many_adapters_as_there_are_devices),
     };
     return cmocka_run_group_tests_name("registration", tests, NULL, NULL);
 }
