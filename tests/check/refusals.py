@@ -129,6 +129,15 @@ def a_card_that_has_fewer_vfs_at_first_gives_no_more():
 
 
 @case
+def a_card_whose_vfs_have_no_place_behind_it_is_refused():
+    card = vfplane("profile", "synth", "--vfs", "8").stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lspci") as file:
+        file.write(re.sub("^00:00.0 ", "ff:1f.0 ", card, flags=re.M))
+        file.flush()
+        one_line(vfplane("dump", "--profile", file.name), 2, file.name, "the routing IDs of its VFs do not fit")
+
+
+@case
 def a_slot_or_a_list_of_operations_that_cannot_be_is_refused():
     for slot in ("01:10", "01:10.", "01:20.0", "01:10.8", "01:10.0x", "x"):
         one_line(vfplane("setpci", "-s", slot, "COMMAND"), 2, f"-s {slot}")

@@ -69,6 +69,18 @@ void *__wrap_realloc(void *memory, size_t size)
     return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
 }
 
+char *__real_realpath(const char *path, char *resolved);
+char *__wrap_realpath(const char *path, char *resolved);
+char *__wrap_realpath(const char *path, char *resolved)
+{
+    if (!resolved && refused()) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    char *found = __real_realpath(path, resolved);
+    return resolved ? found : counted(found);
+}
+
 char *__wrap_strdup(const char *text);
 char *__wrap_strdup(const char *text)
 {
