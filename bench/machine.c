@@ -4,6 +4,7 @@
  */
 #include "bench.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -40,14 +41,19 @@ void bench_sleep_ms(unsigned ms)
 
 /* ---- processors ------------------------------------------------------------------------------------------------- */
 
+static cpu_set_t allowed;
+
+/* Where it fails the set stays empty. */
+static void learn_allowed(void)
+{
+    sched_getaffinity(0, sizeof(allowed), &allowed);
+}
+
 /* The number of the first, second, ... processor that this program was allowed when it began; -1: there is none. */
 static int processor(unsigned which)
 {
-    static cpu_set_t allowed;
-    static bool known;
-    if (!known && sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-        return -1;
-    known = true;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, learn_allowed);
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &allowed) && which-- == 0)
             return cpu;

@@ -407,8 +407,8 @@ void ndis_oids_abandon(struct ndis_adapter *adapter, unsigned ms, NDIS_STATUS st
     PNDIS_OID_REQUEST request = ndis_queue_pin(&adapter->oids);
     struct ndis_slot *slot = request ? ndis_slot_of(request) : NULL;
     struct nt_callback callback;
-    bool ours =
-        slot && (int64_t)(latest - slot->since) >= 0 && ndis_slot_take(slot, SLOT_PENDED, SLOT_WORD(SLOT_DONE, 0));
+    bool ours = slot && ndis_slot_is(slot, SLOT_PENDED) && (int64_t)(latest - slot->since) >= 0 &&
+                ndis_slot_take(slot, SLOT_PENDED, SLOT_WORD(SLOT_DONE, 0));
 
     ndis_queue_unpin(&adapter->oids);
     if (!ours)

@@ -40,12 +40,15 @@ static inline bool ndis_slot_take(struct ndis_slot *slot, enum slot_state from, 
     return atomic_compare_exchange_strong(&slot->word, &expected, to);
 }
 
+static inline bool ndis_slot_is(const struct ndis_slot *slot, enum slot_state state)
+{
+    return atomic_load(&slot->word) >> 32 == state;
+}
+
 /* No handler of the miniport has it: it may stay as it is for long. */
 static inline bool ndis_slot_rests(const struct ndis_slot *slot)
 {
-    uint64_t state = atomic_load(&slot->word) >> 32;
-
-    return state == SLOT_PENDED || state == SLOT_HELD;
+    return ndis_slot_is(slot, SLOT_PENDED) || ndis_slot_is(slot, SLOT_HELD);
 }
 
 /* What the miniport answered at once or before its handler returned; PENDING: it has the request. Calls `handler`

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """vfplane check as a person uses it: what it says of the reference driver, and of drivers that crash, hang or end.
 
-    command.py VFPLANE BUILD_ROOT
+    command.py VFPLANE BUILD_ROOT SANITIZERS
 """
 import json
 import os
@@ -12,7 +12,9 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
-VFPLANE, BUILD = sys.argv[1:3]
+VFPLANE, BUILD, SANITIZERS = sys.argv[1:4]
+# What says where a driver crashed tries more than a handler of a signal safely can, and has said the rest before.
+os.environ["TSAN_OPTIONS"] = os.environ.get("TSAN_OPTIONS", "") + ":report_signal_unsafe=0"
 REFNIC = os.path.join(BUILD, "drivers/refnic/refnic_pf.so")
 REFNIC_VF = os.path.join(BUILD, "drivers/refnic/refnic_vf.so")
 PROFILES = [os.path.join(BUILD, "profiles", name) for name in ("intel-82576.lspci", "nvme-qemu.lspci")]
@@ -20,6 +22,10 @@ NO_ENTRY = os.path.join(BUILD, "tests/check/check_no_entry.so")
 VF_DIES = os.path.join(BUILD, "tests/path/vf_dies.so")
 
 CASES = []
+
+
+class Skip(Exception):
+    """With the reason."""
 
 
 def case(function):
@@ -143,6 +149,8 @@ def a_driver_that_ends_the_process_is_a_crash():
 
 @case
 def a_hang_is_a_finding_and_says_where():
+    if "thread" in SANITIZERS:
+        raise Skip("ThreadSanitizer brings a signal from outside no sooner than the driver's next call")
     _, rows = report(spoiled("hangs"), "--case", "scenario/once", "--timeout", "1", status=1)
     assert broken(rows) == ["DRIVER_HANG"]
     assert "spoil" in rows["DRIVER_HANG"]["first"]["report"], rows["DRIVER_HANG"]
@@ -187,7 +195,8 @@ def an_mdl_that_is_not_freed_says_who_allocated_it():
 @case
 def a_stack_that_overflows_is_a_crash():
     _, rows = report(spoiled("overflows"), "--case", "scenario/once", status=1)
-    assert broken(rows) == ["DRIVER_CRASH"] and "spoil_it" in rows["DRIVER_CRASH"]["first"]["report"]
+    assert broken(rows) == ["DRIVER_CRASH"], broken(rows)
+    assert "spoil_it" in rows["DRIVER_CRASH"]["first"]["report"], rows["DRIVER_CRASH"]["first"]
 
 
 @case
@@ -292,6 +301,8 @@ for number, run in enumerate(CASES, 1):
     try:
         run()
         print(f"ok {number} {run.__name__}")
+    except Skip as reason:
+        print(f"ok {number} {run.__name__} # SKIP {reason}")
     except Exception as error:  # a failed case is reported, the others go on
         for line in str(error).splitlines()[-60:]:
             print(f"# {line}")

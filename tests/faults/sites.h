@@ -45,7 +45,7 @@ struct sites {
     uint32_t hash;
     unsigned nth; /* time it is reached, from 1 */
     unsigned seen;
-    bool done; /* it has failed, or killed */
+    _Atomic bool done; /* it has failed, or killed */
     bool naming;
     char where[400]; /* of the one that failed */
     enum wake_mode wake_mode;

@@ -5,6 +5,7 @@
  * through.
  */
 #include "nt_test.h"
+#include "sanitizer.h"
 
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -14,14 +15,7 @@
 #define TIMES 200u
 #define LIMIT 15u /* what a processor of 3 GHz that does one a cycle does in 5 ns */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define INSTRUMENTED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define INSTRUMENTED 1
-#endif
-#endif
-#if !defined(INSTRUMENTED) && !defined(__OPTIMIZE__)
+#if defined(WITH_SANITIZER) || !defined(__OPTIMIZE__)
 #define INSTRUMENTED 1
 #endif
 

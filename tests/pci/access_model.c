@@ -217,9 +217,6 @@ static struct model_result explore(struct model *model, struct world *world, con
 static void an_order_of_whole_calls_explains_every_order_of_steps(void **test)
 {
     (void)test;
-#if defined(__SANITIZE_THREAD__)
-    skip(); /* it is one thread that takes the steps of all */
-#endif
     struct world *world = calloc(1, sizeof *world);
     struct capture_page page;
     assert_non_null(world);

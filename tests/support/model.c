@@ -6,18 +6,21 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include "sanitizer.h"
 #include "test.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(WITH_ASAN)
+/* Both sanitizers want to hear of a change of stacks. */
+#if defined(WITH_ASAN)
 #include <sanitizer/common_interface_defs.h>
+#define ASAN(...) __VA_ARGS__
 #else
-#define __sanitizer_start_switch_fiber(save, bottom, size)   ((void)(save))
-#define __sanitizer_finish_switch_fiber(saved, bottom, size) ((void)0)
+#define ASAN(...) ((void)0)
+#endif
+#if defined(WITH_TSAN)
+#include <sanitizer/tsan_interface.h>
+#define TSAN(...) __VA_ARGS__
+#else
+#define TSAN(...) ((void)0)
 #endif
 
 #define STACK   (256 * 1024)
@@ -28,6 +31,7 @@
 struct thread {
     ucontext_t context;
     void *fake_stack;
+    void *fiber;   /* ThreadSanitizer's */
     uint64_t seen; /* hash of the shared states it has found at its steps */
     const pthread_mutex_t *wants;
     const pthread_cond_t *sleeps_on;
@@ -44,6 +48,7 @@ static struct {
     unsigned running; /* NOBODY: the scheduler */
     ucontext_t scheduler;
     void *fake_stack;
+    void *fiber;
     const void *bottom;
     size_t size;
     struct {
@@ -61,20 +66,21 @@ static unsigned char stacks[MODEL_THREADS][STACK] __attribute__((aligned(64)));
 
 /* ---- threads ------------------------------------------------------------------------------------------------ */
 
-static void to_scheduler(bool for_ever)
+static void to_scheduler(void)
 {
     struct thread *self = &m.threads[m.running];
-    __sanitizer_start_switch_fiber(for_ever ? NULL : &self->fake_stack, m.bottom, m.size);
+    ASAN(__sanitizer_start_switch_fiber(self->ended ? NULL : &self->fake_stack, m.bottom, m.size));
+    TSAN(__tsan_switch_to_fiber(m.fiber, 0));
     swapcontext(&self->context, &m.scheduler);
-    __sanitizer_finish_switch_fiber(self->fake_stack, &m.bottom, &m.size);
+    ASAN(__sanitizer_finish_switch_fiber(self->fake_stack, &m.bottom, &m.size));
 }
 
 static void enter(void)
 {
-    __sanitizer_finish_switch_fiber(NULL, &m.bottom, &m.size);
+    ASAN(__sanitizer_finish_switch_fiber(NULL, &m.bottom, &m.size));
     m.model->body(m.model->context, m.running);
     m.threads[m.running].ended = true;
-    to_scheduler(true);
+    to_scheduler();
 }
 
 void model_forget(unsigned place)
@@ -87,14 +93,16 @@ static void run_one(unsigned thread)
     m.running = thread;
     m.threads[thread].seen = model_mix(m.threads[thread].seen, m.model->seen(m.model->context, thread));
     m.result.steps++;
-    __sanitizer_start_switch_fiber(&m.fake_stack, stacks[thread], STACK);
+    ASAN(__sanitizer_start_switch_fiber(&m.fake_stack, stacks[thread], STACK));
+    TSAN(__tsan_switch_to_fiber(m.threads[thread].fiber, 0));
     swapcontext(&m.scheduler, &m.threads[thread].context);
-    __sanitizer_finish_switch_fiber(m.fake_stack, NULL, NULL);
+    ASAN(__sanitizer_finish_switch_fiber(m.fake_stack, NULL, NULL));
     m.running = NOBODY;
 }
 
 static void make_thread(struct thread *thread, unsigned char *stack)
 {
+    TSAN(thread->fiber = __tsan_create_fiber(0));
     getcontext(&thread->context);
     thread->context.uc_stack.ss_sp = stack;
     thread->context.uc_stack.ss_size = STACK;
@@ -143,7 +151,7 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
     if (!modelled())
         return __real_pthread_mutex_lock(mutex);
     m.threads[m.running].wants = mutex;
-    to_scheduler(false);
+    to_scheduler();
     m.threads[m.running].wants = NULL;
     assert_int_equal(*owner_of(mutex), NOBODY);
     *owner_of(mutex) = m.running;
@@ -184,7 +192,7 @@ void model_atomic(const volatile void *word)
     if (!modelled() || (uintptr_t)word - (uintptr_t)m.model->watched >= m.model->watched_bytes)
         return;
     m.result.atomics++;
-    to_scheduler(false);
+    to_scheduler();
 }
 
 /* ---- exploring ---------------------------------------------------------------------------------------------- */
@@ -269,8 +277,10 @@ static void run(void)
     make_threads();
     while ((mask = ready()) != 0)
         run_one(choose(mask));
-    for (unsigned i = 0; i < m.model->threads; i++)
+    for (unsigned i = 0; i < m.model->threads; i++) {
         assert_true(m.threads[i].ended); /* else: deadlock */
+        TSAN(__tsan_destroy_fiber(m.threads[i].fiber));
+    }
     m.model->finished(m.model->context);
     m.result.runs++;
 }
@@ -294,6 +304,7 @@ struct model_result model_explore(const struct model *model)
     memset(&m, 0, sizeof m);
     m.model = model;
     m.running = NOBODY;
+    TSAN(m.fiber = __tsan_get_current_fiber());
     do
         run();
     while (backtrack());

@@ -98,10 +98,10 @@ __attribute__((no_sanitize("thread"))) static void *mutate(void *context)
 {
     struct mutation *mutation = context;
     struct vmbus_ring *ring = vmbus_guest_out(mutation->guest->guest);
-    uint32_t *count = (uint32_t *)(ring->data + mutation->at % ring->size);
+    volatile uint32_t *count = (volatile uint32_t *)(ring->data + mutation->at % ring->size);
     while (!mutation->stop) {
-        __atomic_store_n(count, 0xFFFFFFFF, __ATOMIC_RELAXED);
-        __atomic_store_n(count, 8, __ATOMIC_RELAXED);
+        *count = 0xFFFFFFFF;
+        *count = 8;
     }
     return NULL;
 }
