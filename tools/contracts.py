@@ -64,8 +64,6 @@ def unparsed(root, rows):
 
 
 UNTRIED = {  # rules that no test breaks, and why
-    'NO_THREAD': 'the machine would have to run out of threads',
-    'NO_PARTITION': 'a thread outside of any partition has nowhere to be recorded',
     'THREAD_LEAK': 'the thread would go on in a partition that is gone',
 }
 

@@ -28,7 +28,7 @@ struct ndis_adapter *ndis_adapter_create(struct ndis_driver *driver, PDEVICE_OBJ
     init_parts(adapter);
     adapter->pdo = pdo;
     adapter->number = atomic_fetch_add(&driver->room->numbers, 1) + 1;
-    if (nt_work_promise(driver->room->nt) && ndis_adapter_list(adapter))
+    if (ndis_adapter_list(adapter))
         return adapter;
     ndis_adapter_release(adapter);
     return NULL;

@@ -56,9 +56,17 @@ NDIS_EXPORT VOID NdisWriteErrorLogEntry(NDIS_HANDLE NdisAdapterHandle, ULONG Err
 
 /* ---- what NDIS does later, on a thread of its own at PASSIVE_LEVEL ----------------------------------------- */
 
-/* The item is the adapter's own: a miniport that has failed is ended without memory. */
-static void later(struct ndis_adapter *adapter, PWORK_QUEUE_ITEM item, PWORKER_THREAD_ROUTINE routine)
+/* The item is the adapter's own: a miniport that has failed is ended without memory. `wanted` stays set until `routine`
+ * has run; in a partition without any thread for it the miniport has to ask again. */
+static void later(struct ndis_adapter *adapter, atomic_bool *wanted, PWORK_QUEUE_ITEM item,
+                  PWORKER_THREAD_ROUTINE routine)
 {
+    if (atomic_exchange(wanted, true))
+        return;
+    if (!nt_work_promise(adapter->room->nt)) {
+        atomic_store(wanted, false);
+        return;
+    }
     ndis_adapter_hold(adapter);
     ExInitializeWorkItem(item, routine, adapter);
     ExQueueWorkItem(item, DelayedWorkQueue);
@@ -80,8 +88,7 @@ NDIS_EXPORT VOID NdisMResetMiniport(NDIS_HANDLE NdisMiniportHandle)
     if (!adapter)
         return;
     TRACE_NOTE("ndis", "NdisMResetMiniport");
-    if (!atomic_exchange(&adapter->wants_reset, true))
-        later(adapter, &adapter->reset_item, reset);
+    later(adapter, &adapter->wants_reset, &adapter->reset_item, reset);
 }
 
 static VOID remove_it(PVOID context)
@@ -100,6 +107,5 @@ NDIS_EXPORT VOID NdisMRemoveMiniport(NDIS_HANDLE NdisMiniportHandle)
     if (!adapter)
         return;
     TRACE_REFUSE("ndis", "ADAPTER_FAILED WDK NdisMRemoveMiniport", "the miniport asks for its removal");
-    if (!atomic_exchange(&adapter->wants_removal, true))
-        later(adapter, &adapter->removal_item, remove_it);
+    later(adapter, &adapter->wants_removal, &adapter->removal_item, remove_it);
 }
