@@ -40,14 +40,9 @@ static NTSTATUS read_dword(struct vstack_vf *vf, uint32_t offset, uint32_t *valu
     return request.status;
 }
 
-static void not_told(void *context)
-{
-    (void)context;
-}
-
 static NTSTATUS read_all(struct vstack_vf *vf, uint8_t *space)
 {
-    static const struct vstack_partition nobody = {.name = "dump", .invalidated = not_told, .removed = not_told};
+    static const struct vstack_partition nobody = {.name = "dump"};
     NTSTATUS status = vstack_vf_attach(vf, &nobody, NULL);
     if (!NT_SUCCESS(status))
         return status;

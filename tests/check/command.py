@@ -112,6 +112,13 @@ def the_junit_report_is_xml_with_a_test_case_a_rule():
 
 
 @case
+def a_report_of_one_case_or_rule_is_of_that_alone():
+    suite = ElementTree.fromstring(check(REFNIC, "--rule", "IRQL_TOO_HIGH", "--report", "junit").stdout)
+    assert [test.get("name") for test in suite.findall("testcase")] == ["IRQL_TOO_HIGH"]
+    assert re.search(r"^failing call: \S+", check(REFNIC, "--case", "fault/7").stdout, re.M)
+
+
+@case
 def one_rule_runs_only_what_puts_it_to_the_test():
     everything, _ = report(REFNIC, status=0)
     found, rows = report(REFNIC, "--rule", "SRIOV_VF_NOT_ALLOCATED", status=0)

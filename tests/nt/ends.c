@@ -42,14 +42,23 @@ static void say(const struct vfp_finding *finding, void *context)
         _exit(1);
 }
 
+static void stop_with_parameters(void)
+{
+    KeBugCheckEx(0xD1, 1, 2, 3, 4);
+}
+
+static void stop(void)
+{
+    KeBugCheck(0xD1);
+}
+
 /* The process is the machine: it ends with SIGABRT, after the finding was told. */
-static void a_bugcheck_is_reported_and_ends_the_process(void **state)
+static void ends_the_process(void (*bugcheck)(void))
 {
     char rule[32] = {0};
     int ends[2], status;
     pid_t child;
 
-    (void)state;
     assert_int_equal(pipe(ends), 0);
     child = fork();
     if (child == 0) {
@@ -60,7 +69,7 @@ static void a_bugcheck_is_reported_and_ends_the_process(void **state)
             _exit(1);
         nt_on_finding(partition, say, &ends[1]);
         nt_enter(partition);
-        KeBugCheckEx(0xD1, 1, 2, 3, 4);
+        bugcheck();
     }
     close(ends[1]);
     assert_int_equal(read(ends[0], rule, sizeof rule - 1), strlen("BUGCHECK"));
@@ -68,6 +77,13 @@ static void a_bugcheck_is_reported_and_ends_the_process(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     close(ends[0]);
+}
+
+static void a_bugcheck_is_reported_and_ends_the_process(void **state)
+{
+    (void)state;
+    ends_the_process(stop_with_parameters);
+    ends_the_process(stop);
 }
 
 int main(void)
