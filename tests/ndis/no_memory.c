@@ -88,7 +88,7 @@ static bool sets_and_moves_a_filter(struct nic *nic)
     move.FilterId = set.FilterId;
     move.DestVPortId = *(ULONG *)nic->user;
     moved = nic_send(nic, NdisRequestSetInformation, OID_RECEIVE_FILTER_MOVE_FILTER, &move, sizeof move);
-    return done(moved) & clears_filter(nic, set.FilterId);
+    return clears_filter(nic, set.FilterId) && done(moved);
 }
 
 static bool waits_for_a_request(struct nic *nic)
@@ -420,15 +420,19 @@ static void a_reset_and_a_removal_need_no_memory(void **state)
     nt_drain_work(nic->partition);
     assert_string_equal(nic->log, "");
     assert_true(nt_work_promise(nic->partition));
-    scarce_no_memory = scarce_no_threads = true;
+    scarce_no_memory = true;
+    scarce_no_threads = true;
     NdisMResetMiniport(nic->handle);
-    scarce_no_memory = scarce_no_threads = false;
+    scarce_no_memory = false;
+    scarce_no_threads = false;
     nt_drain_work(nic->partition);
     assert_string_equal(nic->log, "reset ");
-    scarce_no_memory = scarce_no_threads = true;
+    scarce_no_memory = true;
+    scarce_no_threads = true;
     NdisMRemoveMiniport(nic->handle);
     NdisMRemoveMiniport(nic->handle); /* asked twice, done once */
-    scarce_no_memory = scarce_no_threads = false;
+    scarce_no_memory = false;
+    scarce_no_threads = false;
     nt_drain_work(nic->partition);
     assert_string_equal(nic->log, "reset event:2 ");
     nic_destroy(nic);
