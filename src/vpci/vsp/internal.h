@@ -282,6 +282,9 @@ void vsp_calls_expire(struct vsp_channel *channel, uint64_t now);
 
 /* packets.c. `packet->length` bytes at `payload`; a worker's. NULL: no memory. */
 struct vsp_packets *vsp_packets_create(FILE *stream);
+/* Held over sending and printing: who has read the packet and then locks the stream finds it there. */
+void vsp_packets_lock(struct vsp_packets *packets);
+void vsp_packets_unlock(struct vsp_packets *packets);
 void vsp_packets_print(struct vsp_packets *packets, const char *name, bool to_guest, const struct vmbus_packet *packet,
                        const void *payload);
 

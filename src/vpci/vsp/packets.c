@@ -284,6 +284,16 @@ static void print_payload(FILE *stream, const uint8_t *payload, uint32_t length,
     }
 }
 
+void vsp_packets_lock(struct vsp_packets *packets)
+{
+    flockfile(packets->stream);
+}
+
+void vsp_packets_unlock(struct vsp_packets *packets)
+{
+    funlockfile(packets->stream);
+}
+
 void vsp_packets_print(struct vsp_packets *packets, const char *name, bool to_guest, const struct vmbus_packet *packet,
                        const void *payload)
 {
@@ -297,13 +307,13 @@ void vsp_packets_print(struct vsp_packets *packets, const char *name, bool to_gu
     if (!bytes)
         return;
     memcpy(bytes, payload, packet->length);
-    flockfile(packets->stream);
+    vsp_packets_lock(packets);
     fprintf(packets->stream, "%s %s: %s%s, %u bytes\n", to_guest ? "to" : "from", name,
             completion ? "completion of " : "", layout && layout->name ? layout->name : vsp_message_name(type),
             DESCRIPTOR + padded);
     print_descriptor(packets->stream, packet, padded);
     print_payload(packets->stream, bytes, padded, fields ? fields : completion ? only_status : bare);
     fputc('\n', packets->stream);
-    funlockfile(packets->stream);
+    vsp_packets_unlock(packets);
     free(bytes);
 }

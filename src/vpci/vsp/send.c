@@ -13,20 +13,35 @@ int vsp_room(struct vsp_channel *channel, uint32_t bytes)
     return vmbus_ring_has_room(ring, channel->outstanding * VSP_COMPLETION_ROOM + bytes - PACKET_OVERHEAD);
 }
 
+static int send_and_print(struct vsp_channel *channel, struct vmbus_ring *ring, const struct vmbus_packet *packet,
+                          const void *payload, bool *signal)
+{
+    int result;
+
+    vsp_packets_lock(channel->packets);
+    result = vmbus_ring_send(ring, packet, payload, false, signal);
+    if (result == 0)
+        vsp_packets_print(channel->packets, channel->name, true, packet, payload);
+    vsp_packets_unlock(channel->packets);
+    return result;
+}
+
 static void send_packet(struct vsp_channel *channel, const struct vmbus_packet *packet, const void *payload)
 {
     struct vmbus_ring *ring = vmbus_host_out(channel->host);
     bool signal = false;
+    int result;
 
     if (!ring || channel->state == VSP_ENDED)
         return;
-    if (vmbus_ring_send(ring, packet, payload, false, &signal) != 0) {
+    result = __builtin_expect(channel->packets == NULL, 1)
+                 ? vmbus_ring_send(ring, packet, payload, false, &signal)
+                 : send_and_print(channel, ring, packet, payload, &signal);
+    if (result != 0) {
         vsp_broken(channel, "RING_CORRUPT vpci-wire.md 6.3", "the guest broke the ring to it");
         return;
     }
     channel->signal |= signal;
-    if (__builtin_expect(channel->packets != NULL, 0))
-        vsp_packets_print(channel->packets, channel->name, true, packet, payload);
 }
 
 void vsp_send(struct vsp_channel *channel, const void *payload, uint32_t length)
