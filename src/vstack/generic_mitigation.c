@@ -14,7 +14,7 @@
 
 /* ---- asking, one at a time --------------------------------------------------------------------------------------- */
 
-static void query(struct vstack_mitigation *mitigation)
+static NTSTATUS query(struct vstack_mitigation *mitigation)
 {
     struct vstack_list lists[VSTACK_BARS] = {0};
     NTSTATUS status = STATUS_BUFFER_TOO_SMALL;
@@ -31,19 +31,22 @@ static void query(struct vstack_mitigation *mitigation)
                              ATTEMPTS);
     vstack_lists_free(lists);
     TRACE_DONE(span, "%s", nt_status_name(status));
+    return status;
 }
 
 /* Asks as long as there is something new, unless another thread does. */
 static void refresh(struct vstack_mitigation *mitigation)
 {
     struct vstack_generic *generic = mitigation->updates.generic;
+    NTSTATUS status;
 
     pthread_mutex_lock(&generic->lock);
     while (!mitigation->busy && atomic_exchange(&mitigation->changed, false)) {
         mitigation->busy = true;
         pthread_mutex_unlock(&generic->lock);
-        query(mitigation);
+        status = query(mitigation);
         pthread_mutex_lock(&generic->lock);
+        mitigation->status = status;
         mitigation->busy = false;
         mitigation->rounds++;
         pthread_cond_broadcast(&generic->changed);
@@ -166,10 +169,12 @@ static struct vstack_mitigation *make(struct vstack_vf *vf)
     return NULL;
 }
 
+/* A VF whose ranges are not known for want of memory is not given out: its guest would reach what it must not. */
 NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf)
 {
     struct vstack_generic *generic = vf->stack->generic;
     struct nt_partition *before;
+    NTSTATUS first;
 
     if (!generic->mitigable.Size)
         return NDIS_STATUS_SUCCESS;
@@ -183,7 +188,10 @@ NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf)
     before = nt_enter(generic->partition);
     refresh(vf->mitigation);
     nt_enter(before);
-    return NDIS_STATUS_SUCCESS;
+    pthread_mutex_lock(&generic->lock);
+    first = vf->mitigation->status;
+    pthread_mutex_unlock(&generic->lock);
+    return first == STATUS_INSUFFICIENT_RESOURCES ? NDIS_STATUS_RESOURCES : NDIS_STATUS_SUCCESS;
 }
 
 void vstack_mitigation_end(struct vstack_vf *vf)

@@ -93,6 +93,7 @@ struct vstack_mitigation {
     bool busy;       /* somebody asks */
     bool pended;     /* and the PF driver lets it wait */
     uint64_t rounds; /* askings that have ended */
+    NTSTATUS status; /* of the last one */
     SRIOV_MITIGATED_RANGES_OUTPUT answer[VSTACK_RANGES_MAX];
 };
 
