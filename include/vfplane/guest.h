@@ -42,17 +42,22 @@ uint64_t vfp_guest_violations(const struct vfp_guest *guest);
 void vfp_guest_set_spin(struct vfp_guest *guest, unsigned rounds);
 
 /* Opens the channel on the connected socket (becomes the guest's) and finds its functions: vPCI version, bus relations,
- * resources, D0. -ETIMEDOUT, -EPROTO, -EPIPE (host gone). */
+ * resources, D0. The socket is closed whatever comes. -EPIPE: the host is gone, took its offer back or never made one;
+ * -ETIMEDOUT: it does not answer; -EPROTO: with what is no answer; -ECONNREFUSED: it takes no channel on our memory,
+ * for which it may lack memory or descriptors; -ENOMEM, -EMFILE, -ENFILE, -EAGAIN: no memory, descriptor or thread
+ * here; -EISCONN: already connected, the socket stays the caller's. */
 int vfp_guest_connect(struct vfp_guest *guest, int socket);
 unsigned vfp_guest_functions(const struct vfp_guest *guest);
 
 /* Loads a VF driver and starts it on every function found. -ENOENT no such file, -ENOEXEC not a driver, -ENODEV no
- * function, -EIO the driver refused to start (status in vfp_guest_error). */
+ * function, -EBUSY one is loaded already, -ENOMEM no memory to load it, -EIO its DriverEntry failed, or it refused to
+ * start (status in vfp_guest_error). None is loaded then. */
 int vfp_guest_start(struct vfp_guest *guest, const char *driver);
 /* Pause, HaltEx, unload; answers a pending eject. */
 void vfp_guest_stop(struct vfp_guest *guest);
 
-/* Waits for the host's eject (0) or its end (-EPIPE), or -ETIMEDOUT. timeout_ms < 0: for ever. */
+/* Waits for the host's eject (0) or its end (-EPIPE), or -ETIMEDOUT. timeout_ms < 0: for ever. -ENOTCONN: it was never
+ * connected. */
 int vfp_guest_wait(struct vfp_guest *guest, int timeout_ms);
 
 /* One load or store of 1, 2 or 4 bytes in the configuration window, as the guest's processor makes it. A read that

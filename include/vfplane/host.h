@@ -7,6 +7,12 @@
  * where. Threads: calls on one host are made by one thread at a time, but for the routines that say otherwise;
  * different hosts are independent. What a routine does to a driver happens on the calling thread at PASSIVE_LEVEL, in
  * the host's partition.
+ *
+ * Where a call ends at the PF driver (an OID, a callback, an IOCTL), its errors are those of the status that came back,
+ * here called the driver's: -ENOMEM (RESOURCES), -EINVAL (INVALID_PARAMETER), -EMSGSIZE (INVALID_LENGTH,
+ * BUFFER_TOO_SHORT), -EOPNOTSUPP (NOT_SUPPORTED, INVALID_OID), -EBUSY (INVALID_STATE), -ENODEV (NOT_ACCEPTED,
+ * ADAPTER_REMOVED, CLOSING), -ENOENT (FILE_NOT_FOUND), -ECANCELED (REQUEST_ABORTED: reset, or not completed within the
+ * patience), -EIO (any other).
  */
 #ifndef VFP_HOST_H
 #define VFP_HOST_H
@@ -144,16 +150,19 @@ void vfp_status_listen(struct vfp_adapter *adapter, void (*heard)(void *context,
 
 /* ---- the switch and its VFs ------------------------------------------------------------------------------------- */
 
-/* OID_NIC_SWITCH_CREATE_SWITCH. A PF driver that is no miniport has its VFs already: from now on the first `num_vfs` of
- * them are given out; -EINVAL: it has not so many; -EBUSY: it has another client. */
+/* OID_NIC_SWITCH_CREATE_SWITCH. The driver's errors; -EOPNOTSUPP, too: the card has no SR-IOV. A PF driver that is no
+ * miniport has its VFs already: from now on the first `num_vfs` of them are given out; -EINVAL: it has not so many;
+ * -EBUSY: it has another client. */
 int vfp_switch_create(struct vfp_adapter *adapter, unsigned num_vfs);
 int vfp_switch_delete(struct vfp_adapter *adapter); /* OID_NIC_SWITCH_DELETE_SWITCH; -EINVAL while it has VFs */
-int vfp_vf_allocate(struct vfp_adapter *adapter, struct vfp_vf **vf); /* OID_NIC_SWITCH_ALLOCATE_VF, CREATE_VPORT */
+/* OID_NIC_SWITCH_ALLOCATE_VF, CREATE_VPORT, then what of the VF's registers the stack keeps. The driver's errors, and
+ * -ENOMEM; no VF is allocated then. */
+int vfp_vf_allocate(struct vfp_adapter *adapter, struct vfp_vf **vf);
 void vfp_vf_free(struct vfp_vf *vf); /* ends its channel; DELETE_VPORT, RESET_VF, FREE_VF */
 unsigned vfp_vf_index(const struct vfp_vf *vf);
 uint16_t vfp_vf_routing_id(const struct vfp_vf *vf);
 
-/* OID_SRIOV_{READ,WRITE}_VF_CONFIG_SPACE: the raw registers, through the PF driver. */
+/* OID_SRIOV_{READ,WRITE}_VF_CONFIG_SPACE: the raw registers, through the PF driver. The driver's errors. */
 int vfp_vf_config_read(struct vfp_vf *vf, uint32_t offset, void *buffer, uint32_t length);
 int vfp_vf_config_write(struct vfp_vf *vf, uint32_t offset, const void *buffer, uint32_t length);
 #define VFP_CONFIG_SIZE 4096
@@ -186,7 +195,7 @@ int vfp_vf_policy_lock(struct vfp_vf *vf, uint32_t offset, uint32_t bits);
  * sees, or puts them back. -ENOENT: the VF has none, or they are for no guest. */
 int vfp_vf_policy_hide(struct vfp_vf *vf, bool extended, uint16_t capability, bool hidden);
 
-/* OID_SRIOV_{READ,WRITE}_VF_CONFIG_BLOCK. Length 1..128. */
+/* OID_SRIOV_{READ,WRITE}_VF_CONFIG_BLOCK. Length 1..128. The driver's errors. */
 int vfp_vf_block_read(struct vfp_vf *vf, uint32_t block, void *buffer, uint32_t length);
 int vfp_vf_block_write(struct vfp_vf *vf, uint32_t block, const void *buffer, uint32_t length);
 
@@ -244,7 +253,11 @@ struct vfp_channel_stats {
 };
 /* Gives the VF to the guest at the other end of `socket` (AF_UNIX SOCK_SEQPACKET, connected; becomes the channel's).
  * `name` is shown in traces. `ended` (may be NULL) is called once from a worker thread when the guest closed the
- * channel, died, or broke the protocol; `reason` says which. -EBUSY: the VF is another guest's. */
+ * channel, died, or broke the protocol; `reason` says which.
+ *
+ * -EBUSY: the VF is another guest's; -ENOSPC: this host has 2,047 channels already; -ENOMEM: no memory; -EMFILE,
+ * -ENFILE: no descriptor; -EAGAIN: no thread to serve it, or not what one needs. The socket then stays the caller's,
+ * and nothing has changed. */
 int vfp_channel_attach(struct vfp_vf *vf, int socket, const char *name,
                        void (*ended)(void *context, bool orderly, const char *reason), void *context,
                        struct vfp_channel **channel);

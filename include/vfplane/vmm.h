@@ -35,13 +35,14 @@ void vfp_vmm_close(struct vfp_vmm *vmm);
 bool vfp_vmm_connected(struct vfp_vmm *vmm);
 
 /* Offers the VF to the machine: now, or to the first VMM that connects. When that VMM goes, breaks the protocol or lets
- * the offer go, `ended` is called as for any channel; vfp_channel_close, and the VF may be offered again. Errors as
- * vfp_channel_open. */
+ * the offer go, `ended` is called as for any channel; vfp_channel_close, and the VF may be offered again. -EBUSY,
+ * -ENOSPC, -ENOMEM, -EAGAIN as vfp_channel_open. */
 int vfp_channel_offer(struct vfp_vmm *vmm, struct vfp_vf *vf, const struct vfp_channel_options *options,
                       struct vfp_channel **channel);
 
 /* Serves the VMMs of this host on the calling thread until `stop_fd` is readable (-1: for ever). Other calls on the
- * host may be made meanwhile by another thread, but not vfp_host_destroy. 0 or a negative errno. */
+ * host may be made meanwhile by another thread, but not vfp_host_destroy. 0; -EBADF, -EPERM: `stop_fd` is nothing that
+ * can be waited for; -ENOMEM, -ENOSPC: the system takes no more to wait for. */
 int vfp_host_run(struct vfp_host *host, int stop_fd);
 
 /* From now on `observer` gets every frame received whole, before it is judged, and every frame to be sent, in order

@@ -7,13 +7,16 @@
  *     faults                     a fixed slice of each; with VFP_FAULTS=all in the environment everything; VFP_SEED
  *                                chooses where processes are killed
  *     faults all                 everything (`make faults`)
- *     faults list                the sites: role.phase.hash, routine, who called
+ *     faults list                the sites and the drivers' calls, each as it is made to fail again
  *     faults fail SITE           that site fails, once
- *     faults routine NAME        each site of that routine fails
- *     faults kill SITE NTH       the process is killed when it reaches that site for the NTH time
- *     faults driver host|guest N the Nth call of the PF or VF driver fails
- *     faults wake lose|twice|late SEED
+ *     faults routine NAME [CALLER]     each site of that routine fails (with CALLER in its stack); some failure is
+ * noticed faults kill SITE NTH       the process is killed when it reaches that site for the NTH time faults kills
+ * COUNT         so many, where VFP_SEED has them faults driver WAY host|guest N   the Nth call of the drivers in the
+ * host, or of the VF driver, fails faults wake lose|twice|late SEED faults pend
+ *
+ * Exit status: 0, 1 when something was not as documented, 2 when what is asked for was not reached or is unknown.
  */
+#include "documented.h"
 #include "way.h"
 
 #include <stdio.h>
@@ -21,17 +24,23 @@
 #include <string.h>
 
 #define LEARNED 3u /* runs in which the sites are learned */
+#define TRIES   3u /* threads do not meet in every run as they did then */
 
-static unsigned ran, broken, unreached;
+static unsigned ran, broken, tried, unreached;
+
+static void comment(const char *lines)
+{
+    while (lines && *lines) {
+        size_t length = strcspn(lines, "\n");
+        printf("# %.*s\n", (int)length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
 
 static void result(const char *why, const char *name)
 {
     ran++;
-    for (const char *line = why; line && *line;) {
-        size_t length = strcspn(line, "\n");
-        printf("# %.*s\n", (int)length, line);
-        line += length + (line[length] == '\n');
-    }
+    comment(why);
     broken += why != NULL;
     printf("%sok %u %s\n", why ? "not " : "", ran, name);
     fflush(stdout);
@@ -39,6 +48,12 @@ static void result(const char *why, const char *name)
 
 /* ---- sites ---------------------------------------------------------------------------------------------------------
  */
+
+/* What was reached, by way. */
+struct known {
+    struct site *site;
+    unsigned count;
+};
 
 static int by_identity(const void *a, const void *b)
 {
@@ -51,26 +66,29 @@ static int by_identity(const void *a, const void *b)
 }
 
 /* Runs the way as it is and keeps what was reached; three times, for threads differ. */
-static struct site *learn(unsigned *count, bool naming)
+static struct known learn(enum road road, bool naming)
 {
-    struct way plain = {0};
+    struct known known;
     sites->count = 0;
     sites->naming = naming;
     for (unsigned i = 0; i < LEARNED; i++) {
+        struct way plain = {.road = road};
         const char *why = way_run(&plain);
+        if (!why && road == ROAD_VMM && !plain.mitigated)
+            why = "no mitigated page was touched";
         if (why) {
             result(why, "the_way_without_a_fault");
             exit(1);
         }
     }
     sites->naming = false;
-    *count = sites->count;
-    struct site *kept = malloc((*count + 1) * sizeof(*kept));
-    if (!kept)
+    known.count = sites->count;
+    known.site = malloc((known.count + 1) * sizeof(*known.site));
+    if (!known.site)
         abort();
-    memcpy(kept, sites->site, *count * sizeof(*kept));
-    qsort(kept, *count, sizeof(*kept), by_identity);
-    return kept;
+    memcpy(known.site, sites->site, known.count * sizeof(*known.site));
+    qsort(known.site, known.count, sizeof(*known.site), by_identity);
+    return known;
 }
 
 static void arm(const struct site *site, enum action action, unsigned nth)
@@ -83,17 +101,17 @@ static void arm(const struct site *site, enum action action, unsigned nth)
     sites->count = 0;
 }
 
-/* False: threads did not meet as they did when the site was learned, and nothing happened. */
-static bool try_site(const struct site *site, enum action action, unsigned nth)
+/* False: the site was not reached, and nothing happened. */
+static bool try_once(enum road road, const struct site *site, enum action action, unsigned nth)
 {
     char name[128];
-    struct way way = {0};
     bool kills = action == ACTION_KILL;
-    way.host_killed = kills && site->role == ROLE_HOST;
-    way.guest_killed = kills && site->role == ROLE_GUEST;
+    struct way way = {.road = road,
+                      .host_killed = kills && site->role == ROLE_HOST,
+                      .guest_killed = kills && site->role == ROLE_GUEST};
     arm(site, action, nth);
-    snprintf(name, sizeof name, "%s_%u.%u.%08x_%s", kills ? "killed_at" : "fails", site->role, site->phase, site->hash,
-             site->routine);
+    snprintf(name, sizeof name, "%s_%s.%u.%u.%08x_%s", kills ? "killed_at" : "fails", road_names[road], site->role,
+             site->phase, site->hash, site->routine);
     const char *why = way_run(&way);
     bool reached = sites->done;
     if (why || reached)
@@ -102,85 +120,148 @@ static bool try_site(const struct site *site, enum action action, unsigned nth)
     return reached;
 }
 
+static bool try_site(enum road road, const struct site *site, enum action action, unsigned nth)
+{
+    for (unsigned i = 0; i < TRIES; i++)
+        if (try_once(road, site, action, nth))
+            return true;
+    return false;
+}
+
 /* Whether a thread comes to sleep there is the scheduler's choice. */
 static bool is_wait(const struct site *site)
 {
-    return strcmp(site->routine, "futex") == 0 || strcmp(site->routine, "poll") == 0 ||
-           strcmp(site->routine, "epoll_wait") == 0;
+    static const char *const waits[] = {"futex", "poll", "epoll_wait", "sem_wait", "sem_clockwait"};
+    for (unsigned i = 0; i < sizeof waits / sizeof waits[0]; i++)
+        if (strcmp(site->routine, waits[i]) == 0)
+            return true;
+    return false;
 }
 
 /* One site of each `every`. */
-static void fail_sites(const struct site *known, unsigned count, unsigned every)
+static void fail_sites(enum road road, const struct known *known, unsigned every)
 {
-    for (unsigned i = 0, failing = 0; i < count; i++)
-        if (known[i].can_fail && known[i].phase != PHASE_OVER && failing++ % every == 0)
-            unreached += !try_site(&known[i], ACTION_FAIL, 1) && !is_wait(&known[i]);
+    for (unsigned i = 0, failing = 0; i < known->count; i++) {
+        const struct site *site = &known->site[i];
+        if (!site->can_fail || failing++ % every)
+            continue;
+        bool reached = is_wait(site) ? try_once(road, site, ACTION_FAIL, 1) : try_site(road, site, ACTION_FAIL, 1);
+        tried += !is_wait(site);
+        unreached += !reached && !is_wait(site);
+    }
 }
 
-static void fail_routine(const char *routine)
+static bool fail_routine(const char *routine, const char *caller)
 {
-    unsigned count, tried = 0;
-    struct site *known = learn(&count, false);
-    for (unsigned i = 0; i < count; i++)
-        if (strcmp(known[i].routine, routine) == 0 && known[i].can_fail && known[i].phase != PHASE_OVER)
-            tried += try_site(&known[i], ACTION_FAIL, 1);
-    result(tried ? NULL : "no site of it was reached", "a_site_of_the_routine_is_reached");
-    free(known);
+    unsigned reached = 0;
+    for (enum road road = 0; road < ROADS; road++) {
+        struct known known = learn(road, caller != NULL);
+        for (unsigned i = 0; i < known.count; i++) {
+            const struct site *site = &known.site[i];
+            if (site->can_fail && strcmp(site->routine, routine) == 0 && (!caller || strstr(site->text, caller)))
+                reached += try_site(road, site, ACTION_FAIL, 1);
+        }
+        free(known.site);
+    }
+    if (reached)
+        result(documented_print() ? NULL : "no call noticed", "a_failure_is_noticed");
+    return reached != 0;
 }
 
-/* Points that a seed chooses, among all calls of the victim and of the host while they serve it. */
-static void kill_at_random(const struct site *known, unsigned count, unsigned times)
+/* Points that a seed chooses, among all calls of the victim and of the host while they serve it, and of the host's
+ * afterwards. */
+static void kill_at_random(enum road road, const struct known *known, unsigned times)
 {
     const char *chosen = getenv("VFP_SEED");
     uint64_t seed = chosen ? strtoull(chosen, NULL, 10) : 1;
+    unsigned done = 0;
     printf("# seed of the kills: %llu\n", (unsigned long long)seed);
-    for (unsigned done = 0, tried = 0; done < times && tried < 3 * times;) {
+    for (unsigned i = 0; done < times && i < 8 * times; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
-        const struct site *site = &known[(seed >> 33) % count];
-        if (site->phase != PHASE_SERVED)
-            continue;
-        done += try_site(site, ACTION_KILL, 1 + (unsigned)(seed >> 20) % ((site->reached + LEARNED - 1) / LEARNED));
-        tried++;
+        const struct site *site = &known->site[(seed >> 33) % known->count];
+        if (site->phase != PHASE_START)
+            done += try_once(road, site, ACTION_KILL,
+                             1 + (unsigned)(seed >> 20) % ((site->reached + LEARNED - 1) / LEARNED));
     }
+    result(done == times ? NULL : "too few were reached", "as_many_were_killed_as_were_to_be");
 }
 
 /* ---- drivers' calls ------------------------------------------------------------------------------------------------
  */
 
-static void try_driver(bool host, unsigned number)
+static bool try_driver(enum road road, bool host, unsigned number)
 {
-    char name[64];
-    struct way way = {.host_fault = host ? number : 0, .guest_fault = host ? 0 : number};
-    snprintf(name, sizeof name, "call_%u_of_the_%s_driver_fails", number, host ? "PF" : "VF");
-    const char *why = way_run(&way);
+    char name[128];
+    struct way way = {0};
+    const char *why = NULL, *called = "";
+    for (unsigned i = 0; i < TRIES && !why && !way.driver_failed; i++) {
+        way = (struct way){.road = road, .host_fault = host ? number : 0, .guest_fault = host ? 0 : number};
+        why = way_run(&way);
+    }
+    if (way.driver_failed && number <= DRIVER_CALLS)
+        called = way_driver_calls()->name[!host][number - 1];
+    if (!why && !way.driver_failed)
+        return false;
+    snprintf(name, sizeof name, "call_%u_of_the_%s_fails_%s_%.*s", number, host ? "host's_drivers" : "VF_driver",
+             road_names[road], (int)strcspn(called, " "), called);
+    comment(called);
     result(why, name);
-    unreached += !why && !way.driver_failed;
+    return true;
 }
 
-static void fail_driver_calls(unsigned every)
+static void fail_calls(enum road road, bool host, unsigned count, unsigned every)
 {
-    struct way way = {.counts = true};
-    result(way_run(&way), "drivers_calls_are_counted");
-    for (unsigned i = 1; i <= way.host_calls; i += every)
-        try_driver(true, i);
-    for (unsigned i = 1; i <= way.guest_calls; i += every)
-        try_driver(false, i);
+    char name[64];
+    for (unsigned i = 1; i <= count; i += every) {
+        if (try_driver(road, host, i))
+            continue;
+        snprintf(name, sizeof name, "call_%u_of_the_%s", i, host ? "host's_drivers" : "VF_driver");
+        result("it was counted, and is not reached again", name);
+    }
+}
+
+static struct way count_driver_calls(enum road road)
+{
+    struct way way = {.road = road, .counts = true};
+    const char *why = way_run(&way);
+    if (!why && (!way.host_calls || (road == ROAD_SOCKET && !way.guest_calls)))
+        why = "there are none";
+    result(why, "drivers_calls_are_counted");
+    return way;
+}
+
+static void fail_driver_calls(enum road road, unsigned every)
+{
+    struct way way = count_driver_calls(road);
+    fail_calls(road, true, way.host_calls, every);
+    fail_calls(road, false, way.guest_calls, every);
 }
 
 /* ---- wake-ups, a PF driver that pends ------------------------------------------------------------------------------
  */
 
+/* Whether that happened to wake-ups which was to. */
+static bool is_changed(enum wake_mode mode, const struct wakes *wakes)
+{
+    return mode == WAKE_LOSE    ? wakes->sent < wakes->asked
+           : mode == WAKE_TWICE ? wakes->sent > wakes->asked
+                                : wakes->late > 0;
+}
+
 static void try_wakes(enum wake_mode mode, unsigned seed)
 {
     static const char *const names[] = {"", "lost", "doubled", "late"};
-    char name[64];
+    char name[64], none[128];
     struct way way = {.lossy = mode == WAKE_LOSE};
     sites->wake_mode = mode;
     sites->wake_seed = seed;
     const char *why = way_run(&way);
+    const struct wakes *wakes = &sites->wakes;
     sites->wake_mode = WAKE_ALL;
     snprintf(name, sizeof name, "wake_ups_are_%s_seed_%u", names[mode], seed);
-    result(why ? why : sites->wakes_changed ? NULL : "no wake-up was changed", name);
+    snprintf(none, sizeof none, "no wake-up was changed: %u were to be sent, %u were, %u late", wakes->asked,
+             wakes->sent, wakes->late);
+    result(why ? why : is_changed(mode, wakes) ? NULL : none, name);
 }
 
 static void wakes(unsigned seeds)
@@ -193,73 +274,194 @@ static void wakes(unsigned seeds)
 static void pends(void)
 {
     struct way guest = {.pf_driver = getenv("PENDING_PF")}, all = {.pf_driver = getenv("PENDING_PF_READS")};
-    result(way_run(&guest), "a_PF_driver_pends_what_a_guest_asks_for_ever");
-    result(way_run(&all), "a_PF_driver_pends_what_the_host_asks_for_ever");
+    const char *why = way_run(&guest);
+    result(why                ? why
+           : !guest.kept      ? "no request was kept"
+           : guest.kept_reads ? "reads were kept as well"
+                              : NULL,
+           "a_PF_driver_pends_what_a_guest_asks_for_ever");
+    why = way_run(&all);
+    result(why ? why : all.kept_reads ? NULL : "no read was kept", "a_PF_driver_pends_what_the_host_asks_for_ever");
 }
 
 /* ---- the program ---------------------------------------------------------------------------------------------------
  */
 
+static void run_road(enum road road, bool all)
+{
+    struct known known = learn(road, false);
+    printf("# %s: %u sites\n", road_names[road], known.count);
+    fail_sites(road, &known, all ? 1 : 16);
+    fail_driver_calls(road, all ? 1 : 8);
+    kill_at_random(road, &known, all ? 200 : 8);
+    free(known.site);
+}
+
 static void run_all(bool all)
 {
-    unsigned count;
-    struct site *known = learn(&count, false);
-    fail_sites(known, count, all ? 1 : 16);
-    fail_driver_calls(all ? 1 : 8);
-    kill_at_random(known, count, all ? 200 : 12);
+    for (enum road road = 0; road < ROADS; road++)
+        run_road(road, all);
     wakes(all ? 20 : 2);
     pends();
-    free(known);
-    printf("# %u sites known, %u could not be reached again\n", count, unreached);
-    result(unreached <= count / 20 ? NULL : "too many sites could not be reached again", "what_was_learned_is_reached");
+    printf("# %u of %u sites could not be reached again\n", unreached, tried);
+    result(unreached <= 1 + tried / 20 ? NULL : "too many sites could not be reached again",
+           "what_was_learned_is_reached");
+    result(documented_print() ? NULL : "no call noticed", "a_failure_is_noticed");
+}
+
+static void list_calls(enum road road, bool host, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < DRIVER_CALLS; i++)
+        printf("driver %s %s %u   %s\n", road_names[road], host ? "host" : "guest", i + 1,
+               way_driver_calls()->name[!host][i]);
 }
 
 static void list(void)
 {
-    unsigned count;
-    struct site *known = learn(&count, true);
-    for (unsigned i = 0; i < count; i++)
-        printf("%u.%u.%08x %-18s %4u %s%s\n", known[i].role, known[i].phase, known[i].hash, known[i].routine,
-               known[i].reached, known[i].can_fail ? "" : "(only killed) ", known[i].text);
-    free(known);
+    for (enum road road = 0; road < ROADS; road++) {
+        struct known known = learn(road, true);
+        for (unsigned i = 0; i < known.count; i++) {
+            const struct site *site = &known.site[i];
+            printf("%s %s.%u.%u.%08x   %s from %s (%u times)\n", site->can_fail ? "fail" : "kill", road_names[road],
+                   site->role, site->phase, site->hash, site->routine, site->text,
+                   (site->reached + LEARNED - 1) / LEARNED);
+        }
+        free(known.site);
+        struct way way = {.road = road, .counts = true};
+        const char *why = way_run(&way);
+        comment(why);
+        broken += why != NULL;
+        list_calls(road, true, way.host_calls);
+        list_calls(road, false, way.guest_calls);
+    }
 }
 
-static struct site parse_site(const char *text)
+/* ---- one again -----------------------------------------------------------------------------------------------------
+ */
+
+static _Noreturn void give_up(const char *why)
 {
+    fprintf(stderr, "faults: %s\n", why);
+    exit(2);
+}
+
+static enum road parse_road(const char *text)
+{
+    for (enum road road = 0; road < ROADS; road++)
+        if (strcmp(text, road_names[road]) == 0)
+            return road;
+    give_up("a way is `socket` or `vmm`");
+}
+
+static bool again_at(const char *text, enum action action, unsigned nth)
+{
+    char road[8];
     unsigned role = 0, phase = 0, hash = 0;
-    if (sscanf(text, "%u.%u.%x", &role, &phase, &hash) != 3) {
-        fprintf(stderr, "a site is role.phase.hash, as `faults list` prints it\n");
-        exit(2);
+    if (sscanf(text, "%7[a-z].%u.%u.%x", road, &role, &phase, &hash) != 4)
+        give_up("a site is way.role.phase.hash, as `faults list` prints it");
+    struct site site = {.hash = hash, .role = (uint8_t)role, .phase = (uint8_t)phase};
+    bool reached = try_site(parse_road(road), &site, action, nth);
+    comment(sites->where);
+    return reached;
+}
+
+static bool fail_again(char **words)
+{
+    return again_at(words[0], ACTION_FAIL, 1);
+}
+
+static bool kill_again(char **words)
+{
+    return again_at(words[0], ACTION_KILL, (unsigned)strtoul(words[1], NULL, 10));
+}
+
+static bool routine_again(char **words)
+{
+    return fail_routine(words[0], words[1]);
+}
+
+static bool kills_again(char **words)
+{
+    for (enum road road = 0; road < ROADS; road++) {
+        struct known known = learn(road, false);
+        kill_at_random(road, &known, (unsigned)strtoul(words[0], NULL, 10));
+        free(known.site);
     }
-    return (struct site){.hash = hash, .role = (uint8_t)role, .phase = (uint8_t)phase};
+    return true;
+}
+
+static bool driver_again(char **words)
+{
+    bool host = strcmp(words[1], "host") == 0;
+    if (!host && strcmp(words[1], "guest") != 0)
+        give_up("a driver is the `host`'s or the `guest`'s");
+    return try_driver(parse_road(words[0]), host, (unsigned)strtoul(words[2], NULL, 10));
+}
+
+static bool wake_again(char **words)
+{
+    static const char *const modes[] = {"", "lose", "twice", "late"};
+    for (enum wake_mode mode = WAKE_LOSE; mode <= WAKE_LATE; mode++) {
+        if (strcmp(words[0], modes[mode]) == 0) {
+            try_wakes(mode, (unsigned)strtoul(words[1], NULL, 10));
+            return true;
+        }
+    }
+    give_up("a wake-up is one to `lose`, `twice` or `late`");
+}
+
+static bool pend_again(char **words)
+{
+    (void)words;
+    pends();
+    return true;
+}
+
+static const struct {
+    const char *name;
+    int least, most;           /* words that follow */
+    bool (*run)(char **words); /* false: nothing was reached */
+} commands[] = {
+    {"fail", 1, 1, fail_again},   {"kill", 2, 2, kill_again},     {"routine", 1, 2, routine_again},
+    {"kills", 1, 1, kills_again}, {"driver", 3, 3, driver_again}, {"wake", 2, 2, wake_again},
+    {"pend", 0, 0, pend_again},
+};
+
+static int run_one(int words, char **arguments)
+{
+    for (unsigned i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(arguments[0], commands[i].name) != 0 || words <= commands[i].least || words > commands[i].most + 1)
+            continue;
+        if (!commands[i].run(arguments + 1))
+            give_up("nothing was reached by that name: nothing failed");
+        printf("1..%u\n", ran);
+        return broken != 0;
+    }
+    give_up("all, list, fail SITE, routine NAME [CALLER], kill SITE NTH, kills COUNT, driver WAY host|guest N, "
+            "wake lose|twice|late SEED, or pend");
+}
+
+/* The drivers and the card that were built with it, where the environment names no others. */
+static void set_defaults(void)
+{
+    static const char *const paths[][2] = {FAULTS_PATHS};
+    for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        setenv(paths[i][0], paths[i][1], 0);
 }
 
 int main(int argc, char **argv)
 {
-    const char *environment = getenv("VFP_FAULTS"), *what = argc > 1 ? argv[1] : environment ? environment : "";
+    const char *wanted = getenv("VFP_FAULTS"), *what = argc > 1 ? argv[1] : wanted ? wanted : "";
+    set_defaults();
     sites_create();
-    if (strcmp(what, "list") == 0) {
+    documented_create();
+    if (argc == 2 && strcmp(what, "list") == 0) {
         list();
-        return 0;
+        return broken != 0;
     }
-    if (argc == 3 && strcmp(what, "fail") == 0) {
-        struct site site = parse_site(argv[2]);
-        try_site(&site, ACTION_FAIL, 1);
-    } else if (argc == 3 && strcmp(what, "routine") == 0) {
-        fail_routine(argv[2]);
-    } else if (argc == 4 && strcmp(what, "kill") == 0) {
-        struct site site = parse_site(argv[2]);
-        try_site(&site, ACTION_KILL, (unsigned)strtoul(argv[3], NULL, 10));
-    } else if (argc == 4 && strcmp(what, "driver") == 0) {
-        try_driver(strcmp(argv[2], "host") == 0, (unsigned)strtoul(argv[3], NULL, 10));
-    } else if (argc == 4 && strcmp(what, "wake") == 0) {
-        enum wake_mode mode = argv[2][0] == 't' ? WAKE_TWICE : strcmp(argv[2], "late") == 0 ? WAKE_LATE : WAKE_LOSE;
-        try_wakes(mode, (unsigned)strtoul(argv[3], NULL, 10));
-    } else if (strcmp(what, "pend") == 0) {
-        pends();
-    } else {
-        run_all(strcmp(what, "all") == 0);
-    }
+    if (argc > 1 && strcmp(what, "all") != 0)
+        return run_one(argc - 1, argv + 1);
+    run_all(strcmp(what, "all") == 0);
     printf("1..%u\n", ran);
     return broken != 0;
 }

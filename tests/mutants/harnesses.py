@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A deliberate bug for each fuzzing harness, and for the faults: the replay of its corpus, or a few faults, find it, and
-find nothing without it.
+"""Deliberate bugs for each fuzzing harness, the faults and the killed guests: the replay of its corpus, a few faults or a
+few deaths find it, and find nothing without it.
 
     harnesses.py BUILD SOURCE_ROOT
 
-harness/harnesses.csv lists the harness, the patch, the target that the patched file is linked into when that is not the
-harness itself, and the arguments of the harness when it is not a fuzzer that replays its corpus. Only the patched file is
-compiled, as the build compiles it, and put into the link of the target: of objects that define the same routines the first
-counts.
+harness/harnesses.csv lists the harness or the kind of fault, the patch, and
+    program    of a harness that is no fuzzer which replays its corpus, with its arguments
+    target     that the patched file is linked into, when that is not the harness itself, and
+    variable   of the environment that names it then
+Only the patched file is compiled, as the build compiles it, and put into the link of the target: of objects that define the
+same routines the first counts.
 """
 import csv
 import json
@@ -83,19 +85,21 @@ def objects_of(target):
 
 
 def program_of(row):
-    return f'tests/faults/{row["harness"]}' if row['arguments'] else f'fuzz/replay_{row["harness"]}'
+    return row['program'].split()[0] if row['program'] else f'fuzz/replay_{row["harness"]}'
 
 
-def run(row, program, driver):
+def run(row, program, target):
     """None: it hangs."""
     built = os.path.join(BUILD, 'drivers', 'refnic')
     environment = os.environ | {
         'PCI_PROFILES': os.path.join(ROOT, 'profiles'),
         'REFNIC_PROFILE': os.path.join(ROOT, 'profiles', 'intel-82576.lspci'),
-        'REFNIC_PF': driver or os.path.join(built, 'refnic_pf.so'),
+        'REFNIC_PF': os.path.join(built, 'refnic_pf.so'),
         'REFNIC_VF': os.path.join(built, 'refnic_vf.so'),
     }
-    arguments = row['arguments'].split() or [os.path.join(ROOT, 'fuzz', 'corpus', row['harness'])]
+    if target:
+        environment[row['variable']] = target
+    arguments = row['program'].split()[1:] if row['program'] else [os.path.join(ROOT, 'fuzz', 'corpus', row['harness'])]
     try:
         return do([program, *arguments], env=environment, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -128,7 +132,7 @@ def main():
     corpora = sorted(os.listdir(os.path.join(ROOT, 'fuzz', 'corpus')))
     compiled = commands()
     print(f'1..{len(table) + 1}')
-    same = corpora == [row['harness'] for row in table if not row['arguments']]
+    same = corpora == [row['harness'] for row in table if not row['program']]
     print(f'{"" if same else "not "}ok 1 every_harness_has_a_bug')
     for number, row in enumerate(table, 2):
         wrong = ''

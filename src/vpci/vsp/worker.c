@@ -6,6 +6,7 @@
  */
 #include "vpci/vsp/internal.h"
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -38,10 +39,14 @@ void vsp_deadline(struct vsp_channel *channel, uint64_t when)
 
 static void attend(struct vsp_worker *worker)
 {
-    uint64_t one = 1;
+    const uint64_t one = 1;
+    ssize_t written;
     atomic_store(&worker->attention, true);
-    if (current != worker && write(worker->wake, &one, sizeof(one)) < 0)
-        return; /* full: it is awake */
+    if (current == worker)
+        return;
+    do
+        written = write(worker->wake, &one, sizeof(one));
+    while (written < 0 && errno == EINTR); /* else it is full: the worker is awake */
 }
 
 static void make_ready(struct vsp_channel *channel)
