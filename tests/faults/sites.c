@@ -141,10 +141,14 @@ __attribute__((noinline)) bool site(const char *routine, bool can_fail)
 #define SLOTS (1u << 17)
 #define GONE  ((void *)1)
 
-static struct {
+#define FAREWELL_MS 2000
+#define NAMED       3u
+
+struct slot {
     void *memory;
     void *caller[4];
-} slots[SLOTS];
+};
+static struct slot slots[SLOTS];
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static unsigned slot_of(const void *memory)
@@ -207,18 +211,43 @@ void sites_resume(void)
     inside--;
 }
 
-unsigned sites_leaks(const char *who)
+/* The first few into `found`: to name them takes memory, and this lock. */
+static unsigned count_leaks(struct slot found[NAMED])
 {
     unsigned leaks = 0;
-    size_t used = strlen(sites->leak);
+    pthread_mutex_lock(&slots_lock);
     for (unsigned at = 0; at < SLOTS; at++) {
         if (!slots[at].memory || slots[at].memory == GONE)
             continue;
-        char text[600];
-        name_frames(slots[at].caller, 4, text, sizeof text);
-        if (leaks++ < 3 && used < sizeof sites->leak)
-            used += (size_t)snprintf(sites->leak + used, sizeof sites->leak - used, "%s leaks %s\n", who, text);
+        if (leaks < NAMED)
+            found[leaks] = slots[at];
+        leaks++;
     }
+    pthread_mutex_unlock(&slots_lock);
+    return leaks;
+}
+
+static void name_leaks(const char *who, const struct slot *found, unsigned count)
+{
+    size_t used = strlen(sites->leak);
+    for (unsigned i = 0; i < count && i < NAMED && used < sizeof sites->leak; i++) {
+        char text[600];
+        name_frames(found[i].caller, 4, text, sizeof text);
+        used += (size_t)snprintf(sites->leak + used, sizeof sites->leak - used, "%s leaks %s\n", who, text);
+    }
+}
+
+/* A descriptor that may be of any kind is closed by a thread of its own (vmbus/foreign.c), which may not be done yet.
+ */
+unsigned sites_leaks(const char *who)
+{
+    struct slot found[NAMED];
+    unsigned leaks;
+    sites_pause();
+    for (unsigned waited = 0; (leaks = count_leaks(found)) != 0 && waited < FAREWELL_MS; waited++)
+        usleep(1000);
+    name_leaks(who, found, leaks);
+    sites_resume();
     return leaks;
 }
 

@@ -134,6 +134,8 @@ static int open_listener(const struct sockaddr_un *address)
     if (bound == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int error = -errno;
+    if (bound == 0)
+        unlink(address->sun_path); /* nobody will ever answer there */
     close(fd);
     return error;
 }
