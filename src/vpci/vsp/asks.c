@@ -86,20 +86,21 @@ static void finish(struct vsp_ask *ask)
     free(ask);
 }
 
-/* Any thread. */
+/* Any thread. Once it is in the list it is the worker's, who may end it at once. */
 static void answered(struct vstack_request *request)
 {
     struct vsp_ask *ask = request->context;
+    struct vsp_channel *channel = ask->channel;
 
-    if (vsp_on_worker(ask->channel)) {
+    if (vsp_on_worker(channel)) {
         finish(ask);
         return;
     }
-    pthread_mutex_lock(&ask->channel->lock);
-    ask->answer = ask->channel->answers;
-    ask->channel->answers = ask;
-    pthread_mutex_unlock(&ask->channel->lock);
-    vsp_post(ask->channel, VSP_POST_ASK);
+    pthread_mutex_lock(&channel->lock);
+    ask->answer = channel->answers;
+    channel->answers = ask;
+    pthread_mutex_unlock(&channel->lock);
+    vsp_post(channel, VSP_POST_ASK);
 }
 
 static void start(struct vsp_ask *ask)
