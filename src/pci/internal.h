@@ -11,6 +11,7 @@
  * access.c    what they do: the law (bits.h), then the rules of state, then the store, then the effects
  * ready.c     which function answers, and from when on
  * effects.c sriov.c   what a store sets off; what state lets be stored
+ * lock.c      the lock
  * device.c routing.c describe.c names.c dump.c show.c synth.c state.c page.c   the rest of pci.h
  *
  * Locks, all spinning: device->lock (PF: every write that has rules or effects, the set of VFs), then one of
@@ -152,13 +153,15 @@ struct pci_profile {
     bool migration;
 };
 
-/* ---- device.c ------------------------------------------------------------------------------------------------- */
+/* ---- lock.c --------------------------------------------------------------------------------------------------- */
 
 struct pci_lock {
     atomic_uint held;
 };
 void pci_lock(struct pci_lock *lock);
 void pci_unlock(struct pci_lock *lock);
+
+/* ---- device.c ------------------------------------------------------------------------------------------------- */
 
 /* A VF's private memory: an array of these, `stride` bytes apart. */
 struct pci_vf {

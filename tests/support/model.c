@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -24,17 +25,23 @@
 #endif
 
 #define STACK   (256 * 1024)
-#define LOCKS   4
+#define LOCKS   8
 #define CHOICES 4096
 #define NOBODY  MODEL_THREADS
 
-struct thread {
+/* Where a coroutine, or the scheduler, stands. */
+struct place {
     ucontext_t context;
+    jmp_buf jump;
+    bool jumps;
     void *fake_stack;
-    void *fiber;   /* ThreadSanitizer's */
+    void *fiber; /* ThreadSanitizer's */
+};
+
+struct thread {
     uint64_t seen; /* hash of the shared states it has found at its steps */
-    const pthread_mutex_t *wants;
-    const pthread_cond_t *sleeps_on;
+    const void *wants;
+    const void *sleeps_on;
     bool ended;
 };
 
@@ -46,13 +53,12 @@ static struct {
     const struct model *model;
     struct thread threads[MODEL_THREADS];
     unsigned running; /* NOBODY: the scheduler */
-    ucontext_t scheduler;
-    void *fake_stack;
-    void *fiber;
+    struct place places[MODEL_THREADS], scheduler;
+    bool leaving; /* the coroutines end */
     const void *bottom;
     size_t size;
     struct {
-        const pthread_mutex_t *mutex;
+        const void *lock;
         unsigned owner;
     } locks[LOCKS];
     struct choice choices[CHOICES];
@@ -64,23 +70,81 @@ static struct {
 } m;
 static unsigned char stacks[MODEL_THREADS][STACK] __attribute__((aligned(64)));
 
-/* ---- threads ------------------------------------------------------------------------------------------------ */
+/* ---- coroutines --------------------------------------------------------------------------------------------- */
+
+/* swapcontext() asks the kernel each time, for a signal mask that is the same everywhere; a jump does not. Sanitizers
+ * follow only the former. */
+static void change(struct place *from, struct place *to)
+{
+    TSAN(__tsan_switch_to_fiber(to->fiber, 0));
+#if defined(WITH_SANITIZER)
+    swapcontext(&from->context, &to->context);
+#else
+    from->jumps = true;
+    if (_setjmp(from->jump) != 0)
+        return;
+    if (to->jumps)
+        _longjmp(to->jump, 1);
+    setcontext(&to->context);
+#endif
+}
 
 static void to_scheduler(void)
 {
-    struct thread *self = &m.threads[m.running];
-    ASAN(__sanitizer_start_switch_fiber(self->ended ? NULL : &self->fake_stack, m.bottom, m.size));
-    TSAN(__tsan_switch_to_fiber(m.fiber, 0));
-    swapcontext(&self->context, &m.scheduler);
+    struct place *self = &m.places[m.running];
+    ASAN(__sanitizer_start_switch_fiber(m.leaving ? NULL : &self->fake_stack, m.bottom, m.size));
+    change(self, &m.scheduler);
     ASAN(__sanitizer_finish_switch_fiber(self->fake_stack, &m.bottom, &m.size));
 }
 
+/* The same coroutine is the thread of each run. */
 static void enter(void)
 {
     ASAN(__sanitizer_finish_switch_fiber(NULL, &m.bottom, &m.size));
-    m.model->body(m.model->context, m.running);
-    m.threads[m.running].ended = true;
+    while (!m.leaving) {
+        m.model->body(m.model->context, m.running);
+        m.threads[m.running].ended = true;
+        to_scheduler();
+    }
     to_scheduler();
+}
+
+static void to_thread(unsigned thread)
+{
+    m.running = thread;
+    ASAN(__sanitizer_start_switch_fiber(&m.scheduler.fake_stack, stacks[thread], STACK));
+    change(&m.scheduler, &m.places[thread]);
+    ASAN(__sanitizer_finish_switch_fiber(m.scheduler.fake_stack, NULL, NULL));
+    m.running = NOBODY;
+}
+
+static void make_coroutines(void)
+{
+    TSAN(m.scheduler.fiber = __tsan_get_current_fiber());
+    for (unsigned i = 0; i < m.model->threads; i++) {
+        struct place *place = &m.places[i];
+        TSAN(place->fiber = __tsan_create_fiber(0));
+        getcontext(&place->context);
+        place->context.uc_stack.ss_sp = stacks[i];
+        place->context.uc_stack.ss_size = STACK;
+        makecontext(&place->context, enter, 0);
+    }
+}
+
+static void end_coroutines(void)
+{
+    m.leaving = true;
+    for (unsigned i = 0; i < m.model->threads; i++) {
+        to_thread(i);
+        TSAN(__tsan_destroy_fiber(m.places[i].fiber));
+    }
+}
+
+/* ---- steps -------------------------------------------------------------------------------------------------- */
+
+bool model_running(void)
+{
+    return m.model && m.running != NOBODY;
 }
 
 void model_forget(unsigned place)
@@ -88,48 +152,78 @@ void model_forget(unsigned place)
     m.threads[m.running].seen = place + 1;
 }
 
+void model_step(void)
+{
+    if (model_running())
+        to_scheduler();
+}
+
+void model_access(const volatile void *at, size_t bytes, bool atomic)
+{
+    if (!model_running())
+        return;
+    for (const struct model_range *range = m.model->watched; range->bytes; range++) {
+        if ((uintptr_t)at >= (uintptr_t)range->at + range->bytes || (uintptr_t)range->at >= (uintptr_t)at + bytes)
+            continue;
+        if (atomic)
+            m.result.atomics++;
+        else
+            m.result.plain++;
+        to_scheduler();
+        return;
+    }
+}
+
 static void run_one(unsigned thread)
 {
-    m.running = thread;
     m.threads[thread].seen = model_mix(m.threads[thread].seen, m.model->seen(m.model->context, thread));
     m.result.steps++;
-    ASAN(__sanitizer_start_switch_fiber(&m.fake_stack, stacks[thread], STACK));
-    TSAN(__tsan_switch_to_fiber(m.threads[thread].fiber, 0));
-    swapcontext(&m.scheduler, &m.threads[thread].context);
-    ASAN(__sanitizer_finish_switch_fiber(m.fake_stack, NULL, NULL));
-    m.running = NOBODY;
-}
-
-static void make_thread(struct thread *thread, unsigned char *stack)
-{
-    TSAN(thread->fiber = __tsan_create_fiber(0));
-    getcontext(&thread->context);
-    thread->context.uc_stack.ss_sp = stack;
-    thread->context.uc_stack.ss_size = STACK;
-    makecontext(&thread->context, enter, 0);
-}
-
-static void make_threads(void)
-{
-    memset(m.threads, 0, sizeof m.threads);
-    memset(m.locks, 0, sizeof m.locks);
-    for (unsigned i = 0; i < m.model->threads; i++)
-        make_thread(&m.threads[i], stacks[i]);
+    to_thread(thread);
 }
 
 /* ---- locks -------------------------------------------------------------------------------------------------- */
 
-static unsigned *owner_of(const pthread_mutex_t *mutex)
+static unsigned *owner_of(const void *lock)
 {
     unsigned at = 0;
-    while (at < LOCKS && m.locks[at].mutex && m.locks[at].mutex != mutex)
+    while (at < LOCKS && m.locks[at].lock && m.locks[at].lock != lock)
         at++;
     assert_true(at < LOCKS);
-    if (!m.locks[at].mutex) {
-        m.locks[at].mutex = mutex;
+    if (!m.locks[at].lock) {
+        m.locks[at].lock = lock;
         m.locks[at].owner = NOBODY;
     }
     return &m.locks[at].owner;
+}
+
+void model_lock(const void *lock)
+{
+    m.threads[m.running].wants = lock;
+    to_scheduler();
+    m.threads[m.running].wants = NULL;
+    assert_int_equal(*owner_of(lock), NOBODY);
+    *owner_of(lock) = m.running;
+}
+
+void model_unlock(const void *lock)
+{
+    assert_int_equal(*owner_of(lock), m.running);
+    *owner_of(lock) = NOBODY;
+}
+
+void model_wait(const void *condition, const void *lock)
+{
+    m.threads[m.running].sleeps_on = condition;
+    model_unlock(lock);
+    model_lock(lock);
+}
+
+void model_wake(const void *condition)
+{
+    for (unsigned i = 0; i < m.model->threads; i++) {
+        if (m.threads[i].sleeps_on == condition)
+            m.threads[i].sleeps_on = NULL;
+    }
 }
 
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
@@ -141,58 +235,36 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *cond);
 
-static bool modelled(void)
-{
-    return m.model && m.running != NOBODY;
-}
-
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    if (!modelled())
+    if (!model_running())
         return __real_pthread_mutex_lock(mutex);
-    m.threads[m.running].wants = mutex;
-    to_scheduler();
-    m.threads[m.running].wants = NULL;
-    assert_int_equal(*owner_of(mutex), NOBODY);
-    *owner_of(mutex) = m.running;
+    model_lock(mutex);
     return 0;
 }
 
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    if (!modelled())
+    if (!model_running())
         return __real_pthread_mutex_unlock(mutex);
-    assert_int_equal(*owner_of(mutex), m.running);
-    *owner_of(mutex) = NOBODY;
+    model_unlock(mutex);
     return 0;
 }
 
 int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-    if (!modelled())
+    if (!model_running())
         return __real_pthread_cond_wait(cond, mutex);
-    m.threads[m.running].sleeps_on = cond;
-    __wrap_pthread_mutex_unlock(mutex);
-    return __wrap_pthread_mutex_lock(mutex);
+    model_wait(cond, mutex);
+    return 0;
 }
 
 int __wrap_pthread_cond_broadcast(pthread_cond_t *cond)
 {
-    if (!modelled())
+    if (!model_running())
         return __real_pthread_cond_broadcast(cond);
-    for (unsigned i = 0; i < m.model->threads; i++) {
-        if (m.threads[i].sleeps_on == cond)
-            m.threads[i].sleeps_on = NULL;
-    }
+    model_wake(cond);
     return 0;
-}
-
-void model_atomic(const volatile void *word)
-{
-    if (!modelled() || (uintptr_t)word - (uintptr_t)m.model->watched >= m.model->watched_bytes)
-        return;
-    m.result.atomics++;
-    to_scheduler();
 }
 
 /* ---- exploring ---------------------------------------------------------------------------------------------- */
@@ -215,8 +287,8 @@ static uint64_t signature(void)
         hash = model_mix(hash, m.threads[i].seen);
         hash = model_mix(hash, (uint64_t)(m.threads[i].sleeps_on != NULL) << 1 | m.threads[i].ended);
     }
-    for (unsigned i = 0; i < LOCKS && m.locks[i].mutex; i++) /* in an order of their own */
-        hash += model_mix((uintptr_t)m.locks[i].mutex, m.locks[i].owner);
+    for (unsigned i = 0; i < LOCKS && m.locks[i].lock; i++) /* in an order of their own; free is as never taken */
+        hash += m.locks[i].owner == NOBODY ? 0 : model_mix((uintptr_t)m.locks[i].lock, m.locks[i].owner);
     return hash ? hash : 1;
 }
 
@@ -274,13 +346,12 @@ static void run(void)
     m.depth = 0;
     m.exploring = true;
     m.model->begin(m.model->context);
-    make_threads();
+    memset(m.threads, 0, sizeof m.threads);
+    memset(m.locks, 0, sizeof m.locks);
     while ((mask = ready()) != 0)
         run_one(choose(mask));
-    for (unsigned i = 0; i < m.model->threads; i++) {
+    for (unsigned i = 0; i < m.model->threads; i++)
         assert_true(m.threads[i].ended); /* else: deadlock */
-        TSAN(__tsan_destroy_fiber(m.threads[i].fiber));
-    }
     m.model->finished(m.model->context);
     m.result.runs++;
 }
@@ -304,12 +375,24 @@ struct model_result model_explore(const struct model *model)
     memset(&m, 0, sizeof m);
     m.model = model;
     m.running = NOBODY;
-    TSAN(m.fiber = __tsan_get_current_fiber());
+    make_coroutines();
     do
         run();
     while (backtrack());
+    end_coroutines();
     m.result.states = m.count;
     m.model = NULL;
     free(m.visited);
     return m.result;
+}
+
+bool model_counted(const char *name, const struct model_result *result, struct model_count count)
+{
+    print_message("# %s: %lu orders, %lu states, %lu steps, %lu accesses\n", name, result->runs, result->states,
+                  result->steps, result->atomics);
+    if (result->plain)
+        print_message("# %s: %lu accesses to watched words are not atomic\n", name, result->plain);
+    if (result->steps != count.steps || result->atomics != count.atomics)
+        print_message("# %s: expected %lu steps, %lu accesses\n", name, count.steps, count.atomics);
+    return !result->plain && result->steps == count.steps && result->atomics == count.atomics;
 }

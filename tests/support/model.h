@@ -2,19 +2,29 @@
  *
  * A deterministic scheduler for shipped code: every order in which a few threads can take their steps is tried.
  *
- * The threads are coroutines of one thread. A step ends before the next lock, wait or atomic operation on the watched
- * word: nothing else of another thread can be seen in between. Locks and condition variables are the model's (the test
- * is linked with --wrap), so who waits for whom is known and a deadlock is found. After a run the last choice that has
- * an untried alternative is changed and all before it are repeated, until none is left. A state that was met before
- * (shared state, and for each thread all it has seen) is not explored again: what follows from it is known.
+ * The threads are coroutines of one thread. A step ends before the next lock, wait or access to a watched word: nothing
+ * else of another thread can be seen in between. The compiler says what is an access, not a macro: the shipped file is
+ * compiled as for ThreadSanitizer, whose calls are the model's (model_sees.c), so that no spelling of an access can be
+ * missed, a plain one included. Locks and condition variables are the model's too (the test is linked with --wrap, or
+ * gives the locks of a room itself), so who waits for whom is known and a deadlock is found. After a run the last
+ * choice that has an untried alternative is changed and all before it are repeated, until none is left. A state that
+ * was met before (shared state, and for each thread all it has seen) is not explored again: what follows from it is
+ * known.
  */
 #ifndef VFPLANE_TEST_MODEL_H
 #define VFPLANE_TEST_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MODEL_THREADS 4
+#define MODEL_WATCHED 8
+
+struct model_range {
+    const volatile void *at;
+    size_t bytes;
+};
 
 struct model {
     unsigned threads;
@@ -25,19 +35,36 @@ struct model {
     uint64_t (*seen)(void *context, unsigned thread);
     void (*finished)(void *context); /* all threads have ended: checks */
     void *context;
-    const volatile void *watched; /* the word whose atomic operations, or those on parts of it, are steps */
-    unsigned watched_bytes;
+    struct model_range
+        watched[MODEL_WATCHED]; /* an access to any byte of them is a step; up to the first of no bytes */
 };
 
 struct model_result {
-    unsigned long runs, states, steps, atomics;
+    unsigned long runs, states, steps;
+    unsigned long atomics, plain; /* steps that were accesses to watched words */
 };
 /* Fails the test on a deadlock. */
 struct model_result model_explore(const struct model *model);
-/* From inside `body`: nothing the thread has seen so far matters any more but that it came to `place`. */
-void model_forget(unsigned place);
-/* A step, when it lies in the watched word. */
-void model_atomic(const volatile void *word);
+
+/* From inside `body`. */
+void model_forget(unsigned place); /* nothing the thread has seen so far matters any more but that it came to `place` */
+void model_step(void);             /* others may go first */
+void model_lock(const void *lock);
+void model_unlock(const void *lock);
+void model_wait(const void *condition, const void *lock); /* until the next model_wake */
+void model_wake(const void *condition);
+/* The same of a pthread_mutex_t and a pthread_cond_t is done by their own calls. */
+
+/* Whether a thread of the model runs now, and what model_sees.c tells of it. */
+bool model_running(void);
+void model_access(const volatile void *at, size_t bytes, bool atomic);
+
+/* How many steps and accesses to watched words each script has is known: what is no longer seen is missed here,
+ * whatever the orders give. False: other numbers than those, which are printed. */
+struct model_count {
+    unsigned long steps, atomics;
+};
+bool model_counted(const char *name, const struct model_result *result, struct model_count count);
 
 static inline uint64_t model_mix(uint64_t hash, uint64_t value)
 {
