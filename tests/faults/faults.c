@@ -4,15 +4,20 @@
  * by kill -9, wake-ups that are late, doubled or lost, and a PF driver that keeps its requests for ever. Over the whole
  * way (way.h), each in processes of its own. Prints TAP.
  *
- *     faults                     a fixed slice of each; with VFP_FAULTS=all in the environment everything; VFP_SEED
- *                                chooses where processes are killed
- *     faults all                 everything (`make faults`)
- *     faults list                the sites and the drivers' calls, each as it is made to fail again
- *     faults fail SITE           that site fails, once
- *     faults routine NAME [CALLER]     each site of that routine fails (with CALLER in its stack); some failure is
- * noticed faults kill SITE NTH       the process is killed when it reaches that site for the NTH time faults kills
- * COUNT         so many, where VFP_SEED has them faults driver WAY host|guest N   the Nth call of the drivers in the
- * host, or of the VF driver, fails faults wake lose|twice|late SEED faults pend
+ *     faults                   a fixed slice of each; with VFP_FAULTS=all in the environment everything; VFP_SEED
+ *                              chooses where processes are killed
+ *     faults all               everything (`make faults`)
+ *     faults list              the sites and the drivers' calls, each as it is made to fail again
+ *     faults fail SITE         that site fails, once
+ *     faults routine NAME [CALLER]
+ *                              each site of that routine fails (with CALLER in its stack); some failure is noticed
+ *     faults kill SITE NTH     the process is killed when it reaches that site for the NTH time
+ *     faults kills COUNT       so many, where VFP_SEED has them
+ *     faults machine STEP      the VMM is killed there, from 1 (connected) to 6 (its guest's VF works)
+ *     faults driver WAY host|guest N
+ *                              the Nth call of the drivers in the host, or of the VF driver, fails
+ *     faults wake lose|twice|late SEED
+ *     faults pend
  *
  * Exit status: 0, 1 when something was not as documented, 2 when what is asked for was not reached or is unknown.
  */
@@ -23,8 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEARNED 3u /* runs in which the sites are learned */
-#define TRIES   3u /* threads do not meet in every run as they did then */
+#define LEARNED       3u /* runs in which the sites are learned */
+#define MACHINE_STEPS 6u
+#define TRIES         3u /* threads do not meet in every run as they did then */
 
 static unsigned ran, broken, tried, unreached;
 
@@ -186,6 +192,27 @@ static void kill_at_random(enum road road, const struct known *known, unsigned t
     result(done == times ? NULL : "too few were reached", "as_many_were_killed_as_were_to_be");
 }
 
+/* Where it is connected, has an offer, a channel, a VF in D0, one that sleeps, one that works. */
+static bool kill_machine(unsigned step)
+{
+    char name[64];
+    struct way way = {.road = ROAD_VMM, .machine_killed = step};
+    const char *why = way_run(&way);
+    if (!why && !sites->done)
+        return false;
+    snprintf(name, sizeof name, "the_VMM_is_killed_step_%u", step);
+    result(why, name);
+    return true;
+}
+
+static void kill_machines(void)
+{
+    unsigned killed = 0;
+    for (unsigned step = 1; step <= MACHINE_STEPS; step++)
+        killed += kill_machine(step);
+    result(killed == MACHINE_STEPS ? NULL : "some were not reached", "a_VMM_is_killed_at_each_step");
+}
+
 /* ---- drivers' calls ------------------------------------------------------------------------------------------------
  */
 
@@ -301,6 +328,7 @@ static void run_all(bool all)
 {
     for (enum road road = 0; road < ROADS; road++)
         run_road(road, all);
+    kill_machines();
     wakes(all ? 20 : 2);
     pends();
     printf("# %u of %u sites could not be reached again\n", unreached, tried);
@@ -390,6 +418,11 @@ static bool kills_again(char **words)
     return true;
 }
 
+static bool machine_again(char **words)
+{
+    return kill_machine((unsigned)strtoul(words[0], NULL, 10));
+}
+
 static bool driver_again(char **words)
 {
     bool host = strcmp(words[1], "host") == 0;
@@ -422,9 +455,9 @@ static const struct {
     int least, most;           /* words that follow */
     bool (*run)(char **words); /* false: nothing was reached */
 } commands[] = {
-    {"fail", 1, 1, fail_again},   {"kill", 2, 2, kill_again},     {"routine", 1, 2, routine_again},
-    {"kills", 1, 1, kills_again}, {"driver", 3, 3, driver_again}, {"wake", 2, 2, wake_again},
-    {"pend", 0, 0, pend_again},
+    {"fail", 1, 1, fail_again},   {"kill", 2, 2, kill_again},       {"routine", 1, 2, routine_again},
+    {"kills", 1, 1, kills_again}, {"driver", 3, 3, driver_again},   {"wake", 2, 2, wake_again},
+    {"pend", 0, 0, pend_again},   {"machine", 1, 1, machine_again},
 };
 
 static int run_one(int words, char **arguments)
@@ -437,7 +470,8 @@ static int run_one(int words, char **arguments)
         printf("1..%u\n", ran);
         return broken != 0;
     }
-    give_up("all, list, fail SITE, routine NAME [CALLER], kill SITE NTH, kills COUNT, driver WAY host|guest N, "
+    give_up("all, list, fail SITE, routine NAME [CALLER], kill SITE NTH, kills COUNT, machine STEP, driver WAY "
+            "host|guest N, "
             "wake lose|twice|late SEED, or pend");
 }
 

@@ -5,6 +5,7 @@
 #include "life.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -15,6 +16,10 @@ static bool machine_up;
 static int on_step(struct guest *guest, enum guest_step step)
 {
     (void)guest;
+    if (step && step == shared->way.machine_killed) {
+        sites->done = true;
+        kill(getpid(), SIGKILL);
+    }
     if (step == GUEST_RUNNING) {
         machine_up = true;
         say(machine_line, 'k');

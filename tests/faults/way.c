@@ -215,7 +215,7 @@ static void run_processes(const struct way *way)
     for (unsigned i = 0; i < 4; i++)
         close(pairs[i][0]), close(pairs[i][1]);
     await(HOST, host, way->host_killed);
-    await(GUEST, guest, way->guest_killed);
+    await(GUEST, guest, way->guest_killed || way->machine_killed);
     await(OTHER, other, false);
 }
 

@@ -25,6 +25,7 @@ struct way {
     const char *pf_driver;     /* NULL, or the victim's VF is of a card with that PF driver, which keeps requests */
     unsigned kept, kept_reads; /* requests that it kept; those of them by which the host learns of a VF */
     bool host_killed, guest_killed; /* ends by SIGKILL, where the site is reached */
+    unsigned machine_killed;        /* 0, or the step (examples/vmm/guest.h) at which the VMM ends by SIGKILL */
     bool lossy;                     /* wake-ups are lost: a request of the victim may time out */
     unsigned mitigated;             /* accesses to mitigated pages that the victim behind a VMM has made */
 };
