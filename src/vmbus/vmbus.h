@@ -102,6 +102,12 @@ bool vmbus_ring_mask(struct vmbus_ring *ring, bool masked);
 /* Consumer: is there something to receive (or a corrupt index to find)? One load. */
 bool vmbus_ring_has_data(const struct vmbus_ring *ring);
 
+/* Hints to the processor, which change nothing (warm.c): the next packet is about to be received; the room for sending
+ * is about to be looked at; so many bytes are about to be sent, 192 at most count. */
+void vmbus_ring_warm_receive(const struct vmbus_ring *ring);
+void vmbus_ring_warm_room(const struct vmbus_ring *ring);
+void vmbus_ring_warm_send(const struct vmbus_ring *ring, uint32_t bytes);
+
 /* ---- channels --------------------------------------------------------------------------------------------------- */
 
 struct vmbus_offer {

@@ -52,13 +52,15 @@ static ULONG fill_buffer(struct vstack_vf *vf, const struct vstack_request *requ
     NDIS_SRIOV_SET_VF_POWER_STATE_PARAMETERS *power = (void *)vf->buffer;
     UCHAR *data = (UCHAR *)vf->buffer + DATA_OFFSET;
 
-    memset(vf->buffer, 0, sizeof(vf->buffer));
+    ULONG length = carries_data(request->kind) ? DATA_OFFSET + request->size : oids[request->kind].length;
+
+    memset(vf->buffer, 0, length); /* the PF driver is not told of more */
     vstack_header(&parameters->Header, oids[request->kind].size);
     parameters->VFId = vf->id;
     if (request->kind == VSTACK_POWER)
         power->PowerState = (NDIS_DEVICE_POWER_STATE)request->value;
     if (!carries_data(request->kind))
-        return oids[request->kind].length;
+        return length;
     parameters->Length = request->size;
     parameters->BufferOffset = DATA_OFFSET;
     if (request->kind == VSTACK_BLOCK_READ || request->kind == VSTACK_BLOCK_WRITE)
@@ -69,7 +71,7 @@ static ULONG fill_buffer(struct vstack_vf *vf, const struct vstack_request *requ
         memcpy(data, &request->value, request->size);
     if (request->kind == VSTACK_BLOCK_WRITE)
         memcpy(data, request->data, request->size);
-    return DATA_OFFSET + request->size;
+    return length;
 }
 
 void vstack_ndis_stage(struct vstack_vf *vf, const struct vstack_request *request)

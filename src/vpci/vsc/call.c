@@ -73,10 +73,16 @@ static bool is_done(void *context)
     return atomic_load(&waiter->finished) == DONE;
 }
 
+/* The clock is read when the wait is longer than spinning: most are not. */
 static void wait_finished(struct vsc *vsc, struct waiter *waiter, enum vsc_at_ring at)
 {
-    struct timespec limit = vsc_timespec(waiter->request.deadline);
-    if (vsc_wait_at_ring(vsc, at, is_done, waiter, waiter->request.deadline) || sleep_until(waiter, &limit))
+    if (vsc_spin_at_ring(vsc, &at, is_done, waiter)) {
+        vsc_ring_leave(vsc, at);
+        return;
+    }
+    uint64_t deadline = vsc_deadline(waiter->call->timeout_ms);
+    struct timespec limit = vsc_timespec(deadline);
+    if (vsc_wait_at_ring(vsc, at, is_done, waiter, deadline) || sleep_until(waiter, &limit))
         return;
     if (give_up(vsc, &waiter->request))
         waiter->status = STATUS_IO_TIMEOUT;
@@ -86,14 +92,15 @@ static void wait_finished(struct vsc *vsc, struct waiter *waiter, enum vsc_at_ri
 
 NTSTATUS vsc_call(struct vsc *vsc, struct vsc_call *call)
 {
-    struct waiter waiter = {
-        .request = {.function = call->function,
-                    .deadline = vsc_deadline(call->timeout_ms),
-                    .self_timed = true,
-                    .done = call_done,
-                    .length = call->message_length},
-        .call = call,
-    };
+    struct waiter waiter;
+    memset(&waiter.request, 0, offsetof(struct vsc_request, message));
+    waiter.request.function = call->function;
+    waiter.request.self_timed = true;
+    waiter.request.done = call_done;
+    waiter.request.length = call->message_length;
+    atomic_init(&waiter.finished, RUNNING);
+    waiter.status = STATUS_UNSUCCESSFUL;
+    waiter.call = call;
     memcpy(waiter.request.message, call->message, call->message_length);
     TRACE_DOOR(span, "vsc", call->name, "%u bytes to the host", call->message_length);
     uint64_t id = 0;

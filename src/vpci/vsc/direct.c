@@ -4,8 +4,8 @@
  * in between. It takes only what threads like it are owed; anything else that comes next (a message of the host, the
  * completion of an IRP) is the receiver's, which is then woken.
  *
- * The ring has one taker at a time. A taker masks the ring's interrupt; before it lets go it unmasks and looks again, or
- * leaves that to the receiver. So with nobody at the ring the host signals the receiver and nothing is left lying.
+ * The ring has one taker at a time. A taker masks the ring's interrupt; before it lets go it unmasks and looks again,
+ * or leaves that to the receiver. So with nobody at the ring the host signals the receiver and nothing is left lying.
  */
 #include "vpci/vsc/internal.h"
 
@@ -44,8 +44,9 @@ void vsc_ring_give(struct vsc *vsc)
 
 /* ---- what is owed ----------------------------------------------------------------------------------------------- */
 
-/* One completion. False: it is not what it was a moment ago, and dropped. */
-static bool receive_one(struct vsc *vsc, const struct vmbus_packet *seen)
+/* One completion; *queued: other requests wait for its place. False: it is not what it was a moment ago, and dropped.
+ */
+static bool receive_one(struct vsc *vsc, const struct vmbus_packet *seen, bool *queued)
 {
     uint8_t payload[VPCI_PACKET_MAX];
     struct vmbus_packet packet;
@@ -57,7 +58,7 @@ static bool receive_one(struct vsc *vsc, const struct vmbus_packet *seen)
         TRACE_REFUSE("vsc", "RING_CHANGED vpci-wire.md 6.3", "the host changed a packet it had sent");
         return false;
     }
-    vsc_request_completed(vsc, packet.transaction_id, payload, (uint32_t)length);
+    *queued = vsc_request_completed(vsc, packet.transaction_id, payload, (uint32_t)length);
     return true;
 }
 
@@ -65,17 +66,16 @@ static bool receive_one(struct vsc *vsc, const struct vmbus_packet *seen)
 static bool receive_owed(struct vsc *vsc)
 {
     struct vmbus_packet packet;
-    bool any = false;
+    bool queued = false;
     for (;;) {
         int error = vmbus_ring_peek(vmbus_guest_in(vsc->guest), &packet);
         if (error == -EAGAIN)
             break;
         if (error || packet.type != VMBUS_PACKET_COMPLETION || packet.length > VPCI_PACKET_MAX ||
-            !vsc_request_awaited(vsc, packet.transaction_id) || !receive_one(vsc, &packet))
+            !vsc_request_awaited(vsc, packet.transaction_id) || !receive_one(vsc, &packet, &queued))
             return false;
-        any = true;
     }
-    if (any)
+    if (queued)
         vsc_pump(vsc); /* the host has room for another request */
     return true;
 }
@@ -98,13 +98,17 @@ static void look(struct vsc *vsc, enum vsc_at_ring *at)
 {
     if (*at == VSC_NOT_YET)
         *at = vsc_ring_approach(vsc);
-    if (*at != VSC_AT_RING || !vmbus_ring_has_data(vmbus_guest_in(vsc->guest)) || receive_owed(vsc))
+    if (*at != VSC_AT_RING || !vmbus_ring_has_data(vmbus_guest_in(vsc->guest)))
+        return;
+    vmbus_ring_warm_receive(vmbus_guest_in(vsc->guest));
+    vmbus_ring_warm_room(vmbus_guest_out(vsc->guest));
+    if (receive_owed(vsc))
         return;
     *at = VSC_HANDED_OVER;
     vsc_ring_give(vsc);
 }
 
-static bool spin(struct vsc *vsc, enum vsc_at_ring *at, bool (*done)(void *), void *context)
+bool vsc_spin_at_ring(struct vsc *vsc, enum vsc_at_ring *at, bool (*done)(void *), void *context)
 {
     unsigned rounds = vmbus_spin_rounds(&vsc->spin, atomic_load_explicit(&vsc->spin_limit, memory_order_relaxed));
     bool met = done(context);
@@ -136,12 +140,9 @@ static void sleep_here(struct vsc *vsc, enum vsc_at_ring *at, bool (*done)(void 
 bool vsc_wait_at_ring(struct vsc *vsc, enum vsc_at_ring at, bool (*done)(void *context), void *context,
                       uint64_t deadline)
 {
-    bool met = spin(vsc, &at, done, context);
-    if (!met) {
-        look(vsc, &at);
-        if (at == VSC_AT_RING)
-            sleep_here(vsc, &at, done, context, deadline);
-    }
+    look(vsc, &at);
+    if (at == VSC_AT_RING)
+        sleep_here(vsc, &at, done, context, deadline);
     vsc_ring_leave(vsc, at);
-    return met || done(context);
+    return done(context);
 }

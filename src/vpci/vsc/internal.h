@@ -85,7 +85,7 @@ struct vsc_request {
     LIST_ENTRY link;
     struct vsc_function *function; /* NULL: of the bus */
     uint64_t id;                   /* transaction id, 0 until submitted; stays 0 without a completion */
-    uint64_t deadline;             /* nanoseconds, CLOCK_MONOTONIC */
+    uint64_t deadline;             /* nanoseconds, CLOCK_MONOTONIC; unused when self_timed */
     bool no_completion;            /* freed when it is sent */
     bool self_timed;               /* the submitter looks after the deadline */
     bool sent;
@@ -150,8 +150,9 @@ struct timespec vsc_timespec(uint64_t ns);
  * (or the request freed, no_completion); otherwise it is not: STATUS_DEVICE_NOT_CONNECTED, STATUS_DEVICE_REMOVED,
  * STATUS_DEVICE_NOT_READY (an IRP for a stopped function), STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES. */
 NTSTATUS vsc_submit(struct vsc *vsc, struct vsc_request *request, uint64_t *id);
-/* The receiver's: the completion with this id came; room may have come; deadlines may have passed. */
-void vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length);
+/* The receiver's: the completion with this id came (true: requests are queued, and the host has room for one more now);
+ * room may have come; deadlines may have passed. */
+bool vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length);
 /* Does a thread wait for the completion with this id (vsc_call)? */
 bool vsc_request_awaited(struct vsc *vsc, uint64_t id);
 void vsc_pump(struct vsc *vsc);
@@ -190,12 +191,13 @@ bool vsc_ring_take(struct vsc *vsc);
 /* Unmasks the ring. */
 void vsc_ring_give(struct vsc *vsc);
 /* A thread that will wait for a completion goes to the ring before it sends: then the host need not wake anybody for an
- * answer that comes before the thread sleeps. From there either _leave, or _wait, which leaves: it waits until
- * done(context); false: it is not, and the receiver brings it, or it is past the deadline (ns of CLOCK_MONOTONIC), or
- * the host is gone. */
+ * answer that comes before the thread sleeps. There it spins, true: done(context). From there either _leave, or _wait,
+ * which leaves: it sleeps until done(context); false: it is not, and the receiver brings it, or it is past the deadline
+ * (ns of CLOCK_MONOTONIC), or the host is gone. */
 enum vsc_at_ring { VSC_NOT_YET, VSC_AT_RING, VSC_HANDED_OVER };
 enum vsc_at_ring vsc_ring_approach(struct vsc *vsc);
 void vsc_ring_leave(struct vsc *vsc, enum vsc_at_ring at);
+bool vsc_spin_at_ring(struct vsc *vsc, enum vsc_at_ring *at, bool (*done)(void *context), void *context);
 bool vsc_wait_at_ring(struct vsc *vsc, enum vsc_at_ring at, bool (*done)(void *context), void *context,
                       uint64_t deadline);
 

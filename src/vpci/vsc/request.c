@@ -71,6 +71,7 @@ static bool send_one(struct vsc *vsc, struct vsc_request *request, bool *signal)
     if (vmbus_ring_send(vmbus_guest_out(vsc->guest), &packet, request->message, false, &wants_signal))
         return false;
     *signal |= wants_signal;
+    vmbus_ring_warm_send(vmbus_guest_out(vsc->guest), VSC_MESSAGE_MAX); /* the next one, while this one is waited for */
     unlink_request(vsc, request);
     if (request->no_completion) {
         free(request);
@@ -195,18 +196,20 @@ bool vsc_request_awaited(struct vsc *vsc, uint64_t id)
     return awaited;
 }
 
-void vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length)
+bool vsc_request_completed(struct vsc *vsc, uint64_t id, const void *payload, uint32_t length)
 {
     pthread_mutex_lock(&vsc->lock);
     struct vsc_request *found = find_sent(vsc, id);
     if (found)
         unlink_request(vsc, found);
+    bool queued = !IsListEmpty(&vsc->queued);
     pthread_mutex_unlock(&vsc->lock);
     if (found)
         found->done(found, STATUS_SUCCESS, payload, length);
     else
         TRACE_REFUSE("vsc", "UNKNOWN_TRANSACTION vpci-wire.md 5.3", "completion of %llu, which nobody waits for",
                      (unsigned long long)id);
+    return queued;
 }
 
 /* Moves the requests of one list that `wanted` picks to `taken`. */

@@ -32,6 +32,8 @@
 /* What a message may need on the ring to the guest: a completion (at most GET_RESOURCES or a block), a snapshot of the
  * bus, and a bare status. */
 #define VSP_COMPLETION_ROOM 160u
+/* What every one takes: descriptor, status, trailer. */
+#define VSP_COMPLETION_LEAST 32u
 #define VSP_RESERVE         (VSP_COMPLETION_ROOM + 64u + 32u)
 
 enum vsp_state { /* vpci-wire.md 1.10 */

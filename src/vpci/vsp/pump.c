@@ -86,6 +86,14 @@ static bool take(struct vsp_channel *channel)
     return true;
 }
 
+/* What taking a packet and answering it touches. */
+static void warm(struct vsp_channel *channel)
+{
+    vmbus_ring_warm_receive(vmbus_host_in(channel->host));
+    vmbus_ring_warm_room(vmbus_host_out(channel->host));
+    vmbus_ring_warm_send(vmbus_host_out(channel->host), VSP_COMPLETION_LEAST);
+}
+
 static bool pump_ring(struct vsp_channel *channel)
 {
     bool progress = false;
@@ -98,6 +106,7 @@ static bool pump_ring(struct vsp_channel *channel)
         }
         if (!serving(channel) || !vmbus_ring_has_data(vmbus_host_in(channel->host)))
             break;
+        warm(channel);
         if (!may_take(channel) || !take(channel))
             break;
         progress = true;
