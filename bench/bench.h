@@ -64,8 +64,11 @@ enum bench_state {
 /* Free of pointers, so that a guest process can send it through a pipe. */
 struct bench_result {
     enum bench_state state;
-    double median, p99;  /* of one operation, in the row's unit */
+    double median, p99;  /* of one operation, in the row's unit; p99 only of BENCH_P99_LEAST samples and more */
+    unsigned samples;    /* that these two are of */
     double ratio;        /* to the floor; 0: none was measured with it */
+    double floor;        /* the median of the floor's rounds beside it, in the floor's unit; 0: none */
+    double floor_row;    /* the median of the floor's own row in this run; 0: it has none yet */
     double low, high;    /* the middle half of the rounds, of what the aim limits: the ratio, or else the value */
     double floor_spread; /* middle half of the floor's rounds, divided by their median */
     double taken;        /* share of the processors that others had meanwhile, 0..1 */
@@ -100,7 +103,14 @@ void bench_duel(struct bench_table *table, enum bench_row_id row, const struct b
 bool bench_late(const struct bench_table *table);
 /* A row of values that were measured one by one; sorts them. */
 void bench_values(struct bench_table *table, enum bench_row_id row, double *values, unsigned count, double taken);
-/* The same for the ratios of values to those of a floor, pair by pair. */
+/* The same, with the medians of the row and of its floor in each of a few rounds, at most 40. */
+struct bench_beside {
+    const double *row, *floor;
+    unsigned rounds;
+};
+void bench_rounds(struct bench_table *table, enum bench_row_id row, double *values, unsigned count,
+                  const struct bench_beside *beside, double taken);
+/* The same for values that are a round each. */
 void bench_pairs(struct bench_table *table, enum bench_row_id row, double *values, double *floors, unsigned count,
                  double taken);
 /* A row that is exact: a count. */
@@ -128,6 +138,8 @@ double bench_watch_end(const struct bench_watch *watch);
 void bench_ours(pid_t pid);
 
 void bench_sleep_ms(unsigned ms);
+/* A pipe gives what it has: reads until `size` bytes are there. False: it ended before. */
+bool bench_read_all(int fd, void *buffer, size_t size);
 /* In a new process: it ends when `parent` does, also when that is gone already. */
 void bench_end_with(pid_t parent);
 /* Has this program a second processor? */
@@ -140,12 +152,18 @@ bool bench_pin(unsigned which);
 
 enum bench_verdict { BENCH_NO_VERDICT, BENCH_MET, BENCH_NOT_MET, BENCH_TOO_NOISY, BENCH_VERDICTS };
 
-#define BENCH_TAKEN_MOST  0.10 /* others had more of the processors: too noisy */
-#define BENCH_SPREAD_MOST 0.25 /* a floor whose rounds, or whose first and last median, differ more: too noisy */
+#define BENCH_TAKEN_MOST 0.10 /* others had more of the processors: too noisy */
+#define BENCH_SPREAD_MOST                                                                                              \
+    0.25                     /* a floor whose rounds, whose first and last median, or which beside a row and in its    \
+                              * own row differ more: too noisy */
+#define BENCH_P99_LEAST 100u /* samples; of fewer the 99th percentile is the largest, and says nothing */
 
 /* `why` gets the reason of BENCH_TOO_NOISY, "" otherwise. */
 enum bench_verdict bench_judge(const struct bench_kind *kind, const struct bench_result *result, char *why,
                                size_t size);
+
+/* Was the floor beside the row another than in its own row? Then the machine was in two states. */
+bool bench_floor_moved(const struct bench_result *result);
 
 void bench_print_text(const struct bench_table *table, FILE *stream);
 void bench_print_markdown(const struct bench_table *table, FILE *stream);
@@ -161,6 +179,7 @@ void bench_ndis(struct bench_table *table);
 void bench_threads(struct bench_table *table);
 void bench_spinning(struct bench_table *table);
 void bench_sleeping(struct bench_table *table);
+void bench_vmm(struct bench_table *table);
 void bench_many(struct bench_table *table);
 void bench_idle(struct bench_table *table);
 void bench_processes(struct bench_table *table);

@@ -12,9 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define NOTHING   "true"
 #define RUNS_MOST 200u
-#define FEW       2u /* of what takes seconds: no run is thrown away */
-#define LATE      4u /* runs when it is late */
+#define FEW       2u  /* of what takes seconds: no run is thrown away */
+#define LATE      4u  /* runs when it is late */
+#define ROUNDS    5u  /* of a command, its floor before each of them: */
+#define BESIDE    20u /* runs of it */
 
 extern char **environ;
 
@@ -58,7 +61,8 @@ static unsigned read_times(const char *path, double *ns)
     return count;
 }
 
-unsigned bench_hyperfine(const char *command, unsigned runs, double *ns)
+/* Times of `runs` runs of a command, which is split at blanks. How many there are; 0: it fails. */
+static unsigned hyperfine(const char *command, unsigned runs, bool warm, double *ns)
 {
     char path[] = "/tmp/vfplane-bench-XXXXXX", count[16];
     int fd = mkstemp(path);
@@ -66,7 +70,7 @@ unsigned bench_hyperfine(const char *command, unsigned runs, double *ns)
         return 0;
     close(fd);
     snprintf(count, sizeof(count), "%u", runs);
-    char *arguments[] = {"hyperfine",     "-N", "--style", "none", "--warmup",      runs > FEW ? "1" : "0",
+    char *arguments[] = {"hyperfine",     "-N", "--style", "none", "--warmup",      warm ? "1" : "0",
                          "--export-json", path, "--runs",  count,  (char *)command, NULL};
     unsigned times = run(arguments) == 0 ? read_times(path, ns) : 0;
     unlink(path);
@@ -80,37 +84,63 @@ static const struct {
     unsigned runs;
     const char *command;
 } commands[] = {
-    {ROW_PROCESS, 200, "true"},
+    {ROW_PROCESS, 200, NOTHING},
     {ROW_RUN, 20, BENCH_VFPLANE " run --trace none"},
     {ROW_REPLAY, 50, BENCH_VFPLANE " replay --trace none " BENCH_LOG},
     {ROW_DUMP, 100, BENCH_VFPLANE " dump"},
     {ROW_CHECK, 2, BENCH_VFPLANE " check " BENCH_PF_DRIVER},
 };
 
+static int ascending(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static double median(double *ns, unsigned count)
+{
+    qsort(ns, count, sizeof(*ns), ascending);
+    return ns[count / 2];
+}
+
+/* In rounds, in each first a process that does nothing. How many times there are; 0: it fails. */
+static unsigned run_beside(const char *command, unsigned runs, double *ns, double row[ROUNDS], double floor[ROUNDS],
+                           unsigned *rounds)
+{
+    double some[RUNS_MOST];
+    unsigned count = 0, each = runs > ROUNDS ? runs / ROUNDS : 1;
+    for (*rounds = 0; *rounds < ROUNDS && count + each <= runs; ++*rounds) {
+        unsigned floors = hyperfine(NOTHING, BESIDE, true, some);
+        floor[*rounds] = floors ? median(some, floors) : 0;
+        unsigned got = hyperfine(command, each, runs > FEW, ns + count);
+        if (floors == 0 || got == 0)
+            return 0;
+        row[*rounds] = median(ns + count, got);
+        count += got;
+    }
+    return count;
+}
+
 void bench_command(struct bench_table *table, enum bench_row_id row, const char *command, unsigned runs)
 {
-    static double floor[RUNS_MOST];
-    static unsigned floors;
-    double ns[RUNS_MOST], beside[RUNS_MOST];
+    double ns[RUNS_MOST], medians[ROUNDS], floors[ROUNDS];
+    struct bench_beside beside = {medians, floors, 0};
     struct bench_watch watch;
+    bool alone = bench_kinds[row].floor == ROW_NONE;
     if (!bench_found("hyperfine"))
         return bench_skipped(table, row, "hyperfine is not installed");
     bench_watch_start(&watch, bench_two_processors() ? 2 : 1);
     if (table->quick || (bench_late(table) && runs > LATE))
         runs = table->quick ? FEW : LATE;
-    unsigned count = bench_hyperfine(command, runs, ns);
+    unsigned count =
+        alone ? hyperfine(command, runs, true, ns) : run_beside(command, runs, ns, medians, floors, &beside.rounds);
     double taken = bench_watch_end(&watch);
     if (count == 0)
-        return bench_failed(table, row, command);
-    if (bench_kinds[row].floor == ROW_NONE || floors == 0) {
+        bench_failed(table, row, command);
+    else if (alone)
         bench_values(table, row, ns, count, taken);
-        memcpy(floor, ns, count * sizeof(*ns));
-        floors = count;
-        return;
-    }
-    for (unsigned i = 0; i < count; i++)
-        beside[i] = floor[floors / 2];
-    bench_pairs(table, row, ns, beside, count, taken);
+    else
+        bench_rounds(table, row, ns, count, &beside, taken);
 }
 
 void bench_processes(struct bench_table *table)

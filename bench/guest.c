@@ -155,8 +155,7 @@ static _Noreturn void be_guest(const struct bench_table *table, const struct ses
 
 /* ---- the host process ------------------------------------------------------------------------------------------- */
 
-/* A pipe gives what it has. */
-static bool read_all(int fd, void *buffer, size_t size)
+bool bench_read_all(int fd, void *buffer, size_t size)
 {
     char *at = buffer;
     while (size > 0) {
@@ -183,7 +182,7 @@ static const char *serve(const struct session *session, int socket, int from_gue
     const char *why = "the guest ended";
     if (vfp_channel_attach(host.vf, socket, "guest", NULL, NULL, &channel) != 0)
         why = "no channel";
-    else if (read_all(from_guest, report, sizeof(*report)))
+    else if (bench_read_all(from_guest, report, sizeof(*report)))
         why = NULL;
     bench_host_close(&host);
     return why;

@@ -42,7 +42,9 @@ static json_t *row_json(const struct bench_kind *kind, const struct bench_result
     if (result->state != BENCH_MEASURED)
         return object;
     put(object, "median", json_real(result->median));
-    put(object, "p99", json_real(result->p99));
+    put(object, "samples", json_integer(result->samples));
+    put(object, "p99", result->samples < BENCH_P99_LEAST ? json_null() : json_real(result->p99));
+    put(object, "floor_median", result->floor > 0 ? json_real(result->floor) : json_null());
     put(object, "ratio", result->ratio > 0 ? json_real(result->ratio) : json_null());
     put(object, "low", json_real(result->low));
     put(object, "high", json_real(result->high));

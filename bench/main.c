@@ -76,9 +76,10 @@ static const struct {
     enum bench_section_id section;
     void (*measure)(struct bench_table *table);
 } sections[] = {
-    {SECTION_FLOORS, bench_floors},     {SECTION_DEVICE, bench_device},       {SECTION_NDIS, bench_ndis},
-    {SECTION_SPINNING, bench_spinning}, {SECTION_SLEEPING, bench_sleeping},   {SECTION_MANY, bench_many},
-    {SECTION_MANY, bench_idle},         {SECTION_PROCESSES, bench_processes}, {SECTION_INSTEAD, bench_instead},
+    {SECTION_FLOORS, bench_floors},     {SECTION_DEVICE, bench_device},     {SECTION_NDIS, bench_ndis},
+    {SECTION_SPINNING, bench_spinning}, {SECTION_SLEEPING, bench_sleeping}, {SECTION_VMM, bench_vmm},
+    {SECTION_MANY, bench_many},         {SECTION_MANY, bench_idle},         {SECTION_PROCESSES, bench_processes},
+    {SECTION_INSTEAD, bench_instead},
 };
 
 /* A person who waits sees what for. */

@@ -124,7 +124,8 @@ static void summarize(struct bench_result *result, double *values, unsigned coun
 {
     sort(values, count);
     result->median = values[count / 2];
-    result->p99 = values[count * 99 / 100];
+    result->samples = count;
+    result->p99 = count >= BENCH_P99_LEAST ? values[count * 99 / 100] : 0;
 }
 
 /* The ratios of the rounds, and how far the floor's rounds lie apart. */
@@ -138,6 +139,7 @@ static void compare(struct bench_result *result, const double *row, const double
     sort(ratio, rounds);
     sort(floors, rounds);
     result->ratio = ratio[rounds / 2];
+    result->floor = floors[rounds / 2];
     middle_half(ratio, rounds, result);
     result->floor_spread = (floors[rounds - 1 - rounds / 4] - floors[rounds / 4]) / floors[rounds / 2];
 }
@@ -190,18 +192,34 @@ static void profile(const struct bench_op *op, unsigned processors, struct bench
     size_up(&row, op, LONG_BATCH);
     uint64_t count = row.count * row.samples;
     bench_watch_start(&watch, processors);
+    begin(op);
     for (unsigned i = 0; i < PROFILED; i++)
         sample[i] = time_batch(op, count) / (double)count;
+    end(op);
     result->taken = bench_watch_end(&watch);
     summarize(result, sample, PROFILED);
     middle_half(sample, PROFILED, result);
 }
 
+/* The floor's own row, which stands in the same table: beside it a ratio can be read. */
+static void recall_floor(const struct bench_table *table, enum bench_row_id row, struct bench_result *result)
+{
+    enum bench_row_id floor = bench_kinds[row].floor;
+    if (result->floor > 0 && floor != ROW_NONE && table->row[floor].state == BENCH_MEASURED)
+        result->floor_row = table->row[floor].median;
+}
+
 static bool noisy(enum bench_row_id row, const struct bench_result *result)
 {
     char why[96];
-    return result->taken > BENCH_TAKEN_MOST || result->floor_spread > BENCH_SPREAD_MOST ||
+    return result->taken > BENCH_TAKEN_MOST || result->floor_spread > BENCH_SPREAD_MOST || bench_floor_moved(result) ||
            bench_judge(&bench_kinds[row], result, why, sizeof(why)) == BENCH_TOO_NOISY;
+}
+
+/* The less, the sooner a result counts. A floor that is another than in its own row is worse than any unrest. */
+static double unrest(const struct bench_result *result)
+{
+    return result->taken + result->floor_spread + (bench_floor_moved(result) ? 10 : 0);
 }
 
 void bench_duel(struct bench_table *table, enum bench_row_id row, const struct bench_op *op,
@@ -214,13 +232,15 @@ void bench_duel(struct bench_table *table, enum bench_row_id row, const struct b
         return;
     }
     duel_once(table, op, floor, processors, best);
+    recall_floor(table, row, best);
     for (unsigned i = 1; i < ATTEMPTS && !table->quick && table->patience_ns && !bench_late(table) && noisy(row, best);
          i++) {
         uint64_t start = bench_machine->now_ns();
         duel_once(table, op, floor, processors, &next);
+        recall_floor(table, row, &next);
         uint64_t spent = bench_machine->now_ns() - start;
         table->patience_ns -= spent < table->patience_ns ? spent : table->patience_ns;
-        if (next.taken + next.floor_spread < best->taken + best->floor_spread)
+        if (unrest(&next) < unrest(best))
             *best = next;
     }
 }
@@ -233,21 +253,26 @@ void bench_values(struct bench_table *table, enum bench_row_id row, double *valu
     middle_half(values, count, result);
 }
 
-void bench_pairs(struct bench_table *table, enum bench_row_id row, double *values, double *floors, unsigned count,
-                 double taken)
+void bench_rounds(struct bench_table *table, enum bench_row_id row, double *values, unsigned count,
+                  const struct bench_beside *beside, double taken)
 {
     struct bench_result *result = &table->row[row];
     *result = (struct bench_result){.state = BENCH_MEASURED, .taken = taken};
-    if (count > ROUNDS)
-        count = ROUNDS;
-    compare(result, values, floors, count);
+    compare(result, beside->row, beside->floor, beside->rounds < ROUNDS ? beside->rounds : ROUNDS);
     summarize(result, values, count);
+    recall_floor(table, row, result);
+}
+
+void bench_pairs(struct bench_table *table, enum bench_row_id row, double *values, double *floors, unsigned count,
+                 double taken)
+{
+    bench_rounds(table, row, values, count, &(struct bench_beside){values, floors, count}, taken);
 }
 
 void bench_exact(struct bench_table *table, enum bench_row_id row, double value)
 {
     table->row[row] = (struct bench_result){
-        .state = BENCH_MEASURED, .median = value, .p99 = value, .low = value, .high = value, .exact = true};
+        .state = BENCH_MEASURED, .median = value, .samples = 1, .low = value, .high = value, .exact = true};
 }
 
 static void not_measured(struct bench_result *result, enum bench_state state, const char *why)

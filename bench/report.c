@@ -10,7 +10,7 @@
 #define TEXT 96
 
 struct cells {
-    char median[24], p99[24], ratio[24], aim[40], verdict[TEXT + 32];
+    char median[24], p99[24], samples[24], ratio[24], floor[24], aim[40], verdict[TEXT + 32];
 };
 
 static const char *const verdicts[BENCH_VERDICTS] = {
@@ -76,9 +76,13 @@ static void fill(struct cells *cells, enum bench_row_id row, const struct bench_
         return;
     }
     format_value(cells->median, sizeof(cells->median), kind->unit, result->median);
-    format_value(cells->p99, sizeof(cells->p99), kind->unit, result->p99);
-    if (result->ratio > 0)
+    snprintf(cells->samples, sizeof(cells->samples), "%u", result->samples);
+    if (result->samples >= BENCH_P99_LEAST)
+        format_value(cells->p99, sizeof(cells->p99), kind->unit, result->p99);
+    if (result->ratio > 0) {
         snprintf(cells->ratio, sizeof(cells->ratio), result->ratio < 100 ? "%.2f x" : "%.0f x", result->ratio);
+        format_value(cells->floor, sizeof(cells->floor), bench_kinds[kind->floor].unit, result->floor);
+    }
     if (!judged)
         return;
     enum bench_verdict verdict = bench_judge(kind, result, why, sizeof(why));
@@ -144,9 +148,9 @@ static void head_text(FILE *stream, const char *title)
 
 static void line_text(FILE *stream, const struct bench_kind *kind, const struct cells *cells)
 {
-    char line[256];
-    int length = snprintf(line, sizeof(line), "  %-52s %11s %11s %9s  %-12s %s", kind->name, cells->median, cells->p99,
-                          cells->ratio, cells->aim, cells->verdict);
+    char line[320];
+    int length = snprintf(line, sizeof(line), "  %-52s %11s %11s %8s %11s %9s  %-12s %s", kind->name, cells->median,
+                          cells->p99, cells->samples, cells->floor, cells->ratio, cells->aim, cells->verdict);
     while (length > 0 && line[length - 1] == ' ')
         line[--length] = '\0';
     fprintf(stream, "%s\n", line);
@@ -154,7 +158,8 @@ static void line_text(FILE *stream, const struct bench_kind *kind, const struct 
 
 void bench_print_text(const struct bench_table *table, FILE *stream)
 {
-    fprintf(stream, "%-54s %11s %11s %9s  %-12s\n", "", "median", "p99", "to floor", "aim");
+    fprintf(stream, "%-54s %11s %11s %8s %11s %9s  %-12s\n", "", "median", "p99", "samples", "its floor", "to it",
+            "aim");
     print_rows(table, stream, head_text, line_text);
     print_totals(table, stream);
 }
@@ -163,19 +168,19 @@ void bench_print_text(const struct bench_table *table, FILE *stream)
 
 static void head_markdown(FILE *stream, const char *title)
 {
-    fprintf(
-        stream,
-        "\n**%s**\n\n| row | | median | p99 | to its floor | its floor | aim | |\n|---|---|--:|--:|--:|---|---|---|\n",
-        title);
+    fprintf(stream,
+            "\n**%s**\n\n| row | | median | p99 | samples | its floor | to it | aim | |\n"
+            "|---|---|--:|--:|--:|---|--:|---|---|\n",
+            title);
 }
 
 static void line_markdown(FILE *stream, const struct bench_kind *kind, const struct cells *cells)
 {
-    char floor[40] = "";
+    char floor[64] = "";
     if (*cells->ratio)
-        snprintf(floor, sizeof(floor), "`%s`", bench_kinds[kind->floor].id);
-    fprintf(stream, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", kind->id, kind->name, cells->median, cells->p99,
-            cells->ratio, floor, cells->aim, cells->verdict);
+        snprintf(floor, sizeof(floor), "`%s` %s", bench_kinds[kind->floor].id, cells->floor);
+    fprintf(stream, "| `%s` | %s | %s | %s | %s | %s | %s | %s | %s |\n", kind->id, kind->name, cells->median,
+            cells->p99, cells->samples, floor, cells->ratio, cells->aim, cells->verdict);
 }
 
 void bench_print_markdown(const struct bench_table *table, FILE *stream)
