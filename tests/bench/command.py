@@ -51,6 +51,21 @@ def a_quick_run_claims_nothing_that_is_timed():
 
 
 @case
+def a_vmm_at_the_socket_is_measured_beside_a_socket():
+    rows = rows_of()
+    for row in ("VMM_WINDOW", "VMM_WRITE_BLOCK"):
+        assert rows[row]["state"] == "measured" and rows[row]["median"] > 0, rows[row]
+        assert rows[row]["floor"] == "SOCKET_ONE" and rows[row]["floor_median"] > 0 and rows[row]["ratio"] > 0, rows[row]
+
+
+@case
+def few_samples_have_no_99th_percentile():
+    rows = [row for row in rows_of().values() if row["state"] == "measured"]
+    assert all((row["p99"] is None) == (row["samples"] < 100) for row in rows), rows
+    assert any(row["p99"] is None for row in rows) and any(row["p99"] for row in rows), rows
+
+
+@case
 def what_the_machine_has_not_is_skipped_with_its_reason():
     rows = rows_of(env={**os.environ, "PATH": "/nowhere"})
     for row in ("RUN", "DUMP", "QEMU_NVME", "QEMU_E1000E"):
