@@ -39,7 +39,8 @@ struct place {
 };
 
 struct thread {
-    uint64_t seen; /* hash of the shared states it has found at its steps */
+    uint64_t seen;                /* hash of what it has found at its steps */
+    struct model_range stands_at; /* the word that its next step accesses; of no bytes: it is another step */
     const void *wants;
     const void *sleeps_on;
     bool ended;
@@ -169,14 +170,24 @@ void model_access(const volatile void *at, size_t bytes, bool atomic)
             m.result.atomics++;
         else
             m.result.plain++;
+        m.threads[m.running].stands_at = (struct model_range){at, bytes};
         to_scheduler();
+        m.threads[m.running].stands_at.bytes = 0;
         return;
     }
 }
 
 static void run_one(unsigned thread)
 {
-    m.threads[thread].seen = model_mix(m.threads[thread].seen, m.model->seen(m.model->context, thread));
+    struct thread *next = &m.threads[thread];
+    uint64_t found = 0;
+    if (next->stands_at.bytes > sizeof found)
+        next->stands_at.bytes = sizeof found; /* a plain range: it is told of in any case */
+    if (next->stands_at.bytes)
+        memcpy(&found, (const void *)next->stands_at.at, next->stands_at.bytes);
+    else
+        found = m.model->seen(m.model->context, thread);
+    next->seen = model_mix(next->seen, found);
     m.result.steps++;
     to_thread(thread);
 }

@@ -31,7 +31,8 @@ struct model {
     void (*body)(void *context, unsigned thread);
     void (*begin)(void *context);     /* the state a run starts from */
     uint64_t (*state)(void *context); /* a hash of all that the threads share, and of the test's own books */
-    /* Of what a step of that thread may look at, but for what it looks at where it forgets. */
+    /* Of what that thread may look at after a lock, a wait or a step of the test's own until its next step, but for
+     * what it looks at where it forgets. An access to a watched word finds what is in this word, and nothing else. */
     uint64_t (*seen)(void *context, unsigned thread);
     void (*finished)(void *context); /* all threads have ended: checks */
     void *context;
@@ -68,7 +69,7 @@ bool model_counted(const char *name, const struct model_result *result, struct m
 
 static inline uint64_t model_mix(uint64_t hash, uint64_t value)
 {
-    hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
+    hash = (hash ^ hash >> 32 ^ value) * 0x9E3779B97F4A7C15ull + 0x632BE59BD9B4E019ull; /* no value stands still */
     return hash ^ hash >> 29;
 }
 
