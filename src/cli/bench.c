@@ -89,23 +89,29 @@ static const char *size_text(char text[24], double bytes)
 
 static void print_table(const struct scale *scale, bool markdown)
 {
-    const char *const row = markdown ? "| %u | %s | %s | %s | %s | %s |\n" : "%8u  %10s  %10s  %10s  %12s  %12s\n";
+    const char *const row =
+        markdown ? "| %u | %s | %s | %s | %s | %s | %s |\n" : "%8u  %10s  %10s  %10s  %10s  %12s  %12s\n";
     for (enum scale_axis axis = SCALE_VFS; axis < SCALE_AXES; axis++) {
         if (markdown)
-            printf("\n**%s**\n\n| | start | stop | a write | memory of the host, each | of a guest's process |\n"
-                   "|--:|--:|--:|--:|--:|--:|\n",
-                   scale_kinds[axis].title);
+            printf(
+                "\n**%s**\n\n| | start | stop | a write | pinned | memory of the host, each | of a guest's process |\n"
+                "|--:|--:|--:|--:|--:|--:|--:|\n",
+                scale_kinds[axis].title);
         else
-            printf("%s\n%8s  %10s  %10s  %10s  %12s  %12s\n", scale_kinds[axis].title, "", "start", "stop", "a write",
-                   "host, each", "guest");
+            printf("%s\n%8s  %10s  %10s  %10s  %10s  %12s  %12s\n", scale_kinds[axis].title, "", "start", "stop",
+                   "a write", "pinned", "host, each", "guest");
         for (unsigned i = 0; i < SCALE_POINTS; i++) {
             const struct scale_point *point = &scale->point[axis][i];
-            char start[24], stop[24], op[24], bytes[24], own[24] = "";
-            if (point->own_bytes > 0)
-                size_text(own, point->own_bytes);
+            const double *value = point->value;
+            char start[24], stop[24], op[24], bytes[24], pinned[24] = "", own[24] = "";
+            if (value[SCALE_PINNED_NS] > 0)
+                time_text(pinned, value[SCALE_PINNED_NS]);
+            if (value[SCALE_OWN_BYTES] > 0)
+                size_text(own, value[SCALE_OWN_BYTES]);
             if (point->count)
-                printf(row, point->count, time_text(start, point->start_ns), time_text(stop, point->stop_ns),
-                       time_text(op, point->op_ns), size_text(bytes, point->bytes), own);
+                printf(row, point->count, time_text(start, value[SCALE_START_NS]),
+                       time_text(stop, value[SCALE_STOP_NS]), time_text(op, value[SCALE_OP_NS]), pinned,
+                       size_text(bytes, value[SCALE_BYTES]), own);
         }
     }
 }
@@ -120,10 +126,14 @@ static void print_noise(const struct scale *scale, bool markdown)
 
 static json_t *point_json(const struct scale_point *point)
 {
-    json_t *object = json_pack("{s:i, s:f, s:f, s:f, s:f}", "count", (int)point->count, "start_ns", point->start_ns,
-                               "stop_ns", point->stop_ns, "write_ns", point->op_ns, "host_bytes_each", point->bytes);
-    if (point->own_bytes > 0)
-        json_object_set_new(object, "guest_bytes", json_real(point->own_bytes));
+    const double *value = point->value;
+    json_t *object =
+        json_pack("{s:i, s:f, s:f, s:f, s:f}", "count", (int)point->count, "start_ns", value[SCALE_START_NS], "stop_ns",
+                  value[SCALE_STOP_NS], "write_ns", value[SCALE_OP_NS], "host_bytes_each", value[SCALE_BYTES]);
+    if (value[SCALE_PINNED_NS] > 0)
+        json_object_set_new(object, "pinned_write_ns", json_real(value[SCALE_PINNED_NS]));
+    if (value[SCALE_OWN_BYTES] > 0)
+        json_object_set_new(object, "guest_bytes", json_real(value[SCALE_OWN_BYTES]));
     return object;
 }
 

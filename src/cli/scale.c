@@ -4,7 +4,9 @@
  */
 #include "cli/scale.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,32 @@ double scale_resident_bytes(void)
     if (status)
         fclose(status);
     return kilobytes * 1024;
+}
+
+static void pin_thread(pid_t thread, int processor)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    sched_setaffinity(thread, sizeof(one), &one);
+}
+
+bool scale_pin(unsigned which)
+{
+    cpu_set_t allowed;
+    int processor = 0;
+    DIR *threads = opendir("/proc/self/task");
+    if (!threads || sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+        processor = CPU_SETSIZE;
+    for (; processor < CPU_SETSIZE; processor++)
+        if (CPU_ISSET(processor, &allowed) && which-- == 0)
+            break;
+    for (struct dirent *entry; processor < CPU_SETSIZE && (entry = readdir(threads)) != NULL;)
+        if (*entry->d_name != '.')
+            pin_thread((pid_t)strtol(entry->d_name, NULL, 10), processor);
+    if (threads)
+        closedir(threads);
+    return processor < CPU_SETSIZE;
 }
 
 bool scale_card(char *path, unsigned vfs)
@@ -91,6 +119,12 @@ static int ascending(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+double scale_median(double *values, unsigned count)
+{
+    qsort(values, count, sizeof(*values), ascending);
+    return values[count / 2];
+}
+
 /* To VFs in an order that no cache foresees. */
 static double measure_op(const struct scale *scale, struct vfp_vf **vfs, unsigned count)
 {
@@ -106,8 +140,7 @@ static double measure_op(const struct scale *scale, struct vfp_vf **vfs, unsigne
         }
         ns[i] = (scale_now_ns() - start) / batch;
     }
-    qsort(ns, BATCHES, sizeof(ns[0]), ascending);
-    return ns[BATCHES / 2];
+    return scale_median(ns, BATCHES);
 }
 
 /* ---- the points -------------------------------------------------------------------------------------------------- */
@@ -116,13 +149,13 @@ static void finish(const struct scale *scale, struct vfp_host *host, struct vfp_
                    double memory, struct scale_point *point)
 {
     if (!*point->why) {
-        point->start_ns = scale_now_ns() - start;
-        point->op_ns = measure_op(scale, vfs, count);
-        point->bytes = (scale_resident_bytes() - memory) / count;
+        point->value[SCALE_START_NS] = scale_now_ns() - start;
+        point->value[SCALE_OP_NS] = measure_op(scale, vfs, count);
+        point->value[SCALE_BYTES] = (scale_resident_bytes() - memory) / count;
     }
     double stop = scale_now_ns();
     vfp_host_destroy(host);
-    point->stop_ns = scale_now_ns() - stop;
+    point->value[SCALE_STOP_NS] = scale_now_ns() - stop;
     free(vfs);
 }
 
@@ -230,22 +263,55 @@ static double others_since(const struct usage *start)
     return others > 0 ? others / wall : 0;
 }
 
-bool scale_measure(struct scale *scale)
+/* ---- the runs ---------------------------------------------------------------------------------------------------- */
+
+/* Value by value, of those that were measured. */
+static void take_medians(struct scale_point *point, const struct scale_point *run, unsigned runs)
 {
-    struct usage start = usage_now();
+    *point = *run;
+    for (enum scale_value value = 0; value < SCALE_VALUES; value++) {
+        double values[SCALE_RUNS];
+        for (unsigned i = 0; i < runs; i++)
+            values[i] = run[i].value[value];
+        point->value[value] = scale_median(values, runs);
+    }
+}
+
+static bool is_wanted(const struct scale *scale, enum scale_axis axis, unsigned i)
+{
+    return scale_kinds[axis].counts[i] && (!scale->quick || i < 2);
+}
+
+/* Each point once; those that failed before are left out. False: one failed. */
+static bool measure_run(const struct scale *scale, struct scale_point points[SCALE_AXES][SCALE_POINTS][SCALE_RUNS],
+                        unsigned run)
+{
     bool all = true;
     for (enum scale_axis axis = SCALE_VFS; axis < SCALE_AXES; axis++) {
-        for (unsigned i = 0; i < SCALE_POINTS && scale_kinds[axis].counts[i]; i++) {
-            struct scale_point *point = &scale->point[axis][i];
-            if (scale->quick && i > 1)
-                break;
-            if (measure_point(scale, axis, scale_kinds[axis].counts[i], point))
+        for (unsigned i = 0; i < SCALE_POINTS && is_wanted(scale, axis, i); i++) {
+            struct scale_point *point = points[axis][i];
+            if (*point->why || measure_point(scale, axis, scale_kinds[axis].counts[i], &point[run]))
                 continue;
-            complain("%u %s: %s", scale_kinds[axis].counts[i], scale_kinds[axis].name, point->why);
-            *point = (struct scale_point){0};
+            complain("%u %s: %s", scale_kinds[axis].counts[i], scale_kinds[axis].name, point[run].why);
+            *point = point[run];
             all = false;
         }
     }
+    return all;
+}
+
+bool scale_measure(struct scale *scale)
+{
+    static struct scale_point points[SCALE_AXES][SCALE_POINTS][SCALE_RUNS];
+    struct usage start = usage_now();
+    unsigned runs = scale->quick ? 1 : SCALE_RUNS;
+    bool all = true;
+    for (unsigned run = 0; run < runs; run++)
+        all = measure_run(scale, points, run) && all;
     scale->others = others_since(&start);
+    for (enum scale_axis axis = SCALE_VFS; axis < SCALE_AXES; axis++)
+        for (unsigned i = 0; i < SCALE_POINTS && is_wanted(scale, axis, i); i++)
+            if (!*points[axis][i]->why)
+                take_medians(&scale->point[axis][i], points[axis][i], runs);
     return all;
 }

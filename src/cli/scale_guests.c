@@ -21,16 +21,17 @@
 #include <vfplane/guest.h>
 
 #define GUESTS_MOST 256u
-#define WORK_MS     1000u
+#define WORK_MS     400u
 #define WORK_QUICK  20u
 #define READY_MS    120000u
 #define COMMAND     0x04u
 
-enum step { STARTING, WORKING, ENDING };
+/* Guests work twice: where the kernel puts them, and all on the second processor with the host on the first. */
+enum step { STARTING, WORKING, PINNED, ENDING };
 
 struct board {
     _Atomic uint32_t step, ready, failed;
-    _Atomic uint64_t done, memory; /* of all guests: requests, bytes */
+    _Atomic uint64_t done[ENDING], memory; /* of all guests: requests of each step, bytes */
 };
 
 static void sleep_ms(unsigned ms)
@@ -53,16 +54,24 @@ static void wait_while(struct board *board, enum step step)
 
 /* ---- a guest ----------------------------------------------------------------------------------------------------- */
 
-static void work(struct vfp_guest *guest, struct board *board)
+static void work_while(struct vfp_guest *guest, struct board *board, enum step step)
 {
     uint64_t done = 0;
+    for (; atomic_load_explicit(&board->step, memory_order_relaxed) == step; done++)
+        vfp_guest_config_write(guest, 0, COMMAND, 2, done & 1 ? 6 : 2);
+    atomic_fetch_add(&board->done[step], done);
+}
+
+static void work(struct vfp_guest *guest, struct board *board)
+{
     atomic_fetch_add(&board->memory, (uint64_t)scale_resident_bytes());
     atomic_fetch_add(&board->ready, 1);
     wait_while(board, STARTING);
-    for (; atomic_load_explicit(&board->step, memory_order_relaxed) == WORKING; done++)
-        vfp_guest_config_write(guest, 0, COMMAND, 2, done & 1 ? 6 : 2);
-    atomic_fetch_add(&board->done, done);
-    wait_while(board, WORKING);
+    work_while(guest, board, WORKING);
+    if (scale_pin(1))
+        work_while(guest, board, PINNED);
+    while (atomic_load(&board->step) != ENDING)
+        wait_while(board, PINNED);
 }
 
 static _Noreturn void be_guest(const struct scale *scale, struct board *board, unsigned number, int socket, pid_t host)
@@ -131,34 +140,46 @@ static bool attach_guests(struct crowd *crowd, struct vfp_host *host, struct vfp
     return false;
 }
 
+/* Nanoseconds that the step took. */
+static double let_work(const struct scale *scale, struct crowd *crowd, enum step step)
+{
+    double start = scale_now_ns();
+    take_step(crowd->board, step);
+    sleep_ms(scale->quick ? WORK_QUICK : WORK_MS);
+    return scale_now_ns() - start;
+}
+
+static double each(double ns, uint64_t count)
+{
+    return count ? ns / (double)count : 0;
+}
+
 static void serve(const struct scale *scale, struct crowd *crowd, struct scale_point *point)
 {
     char card[] = "/tmp/vfplane-scale-XXXXXX";
     struct vfp_host *host = NULL;
     struct vfp_adapter *adapter;
     bool written = scale_card(card, crowd->guests);
-    double start = scale_now_ns(), memory = scale_resident_bytes();
+    double start = scale_now_ns(), memory = scale_resident_bytes(), free_ns = 0, pinned_ns = 0;
     if (!written)
         snprintf(point->why, sizeof(point->why), "no card");
     else if (scale_host(scale, card, crowd->guests, &host, &adapter, point) &&
              attach_guests(crowd, host, adapter, point)) {
-        point->start_ns = scale_now_ns() - start;
-        double work = scale_now_ns();
-        take_step(crowd->board, WORKING);
-        sleep_ms(scale->quick ? WORK_QUICK : WORK_MS);
-        work = scale_now_ns() - work;
-        point->bytes = (scale_resident_bytes() - memory) / crowd->guests;
-        point->op_ns = work;
+        point->value[SCALE_START_NS] = scale_now_ns() - start;
+        free_ns = let_work(scale, crowd, WORKING);
+        scale_pin(0);
+        pinned_ns = let_work(scale, crowd, PINNED);
+        point->value[SCALE_BYTES] = (scale_resident_bytes() - memory) / crowd->guests;
     }
     start = scale_now_ns();
     take_step(crowd->board, ENDING);
     for (unsigned i = 0; i < crowd->forked; i++)
         waitpid(crowd->pid[i], NULL, 0);
     vfp_host_destroy(host);
-    point->stop_ns = scale_now_ns() - start;
-    uint64_t done = atomic_load(&crowd->board->done);
-    point->op_ns /= (double)(done ? done : 1);
-    point->own_bytes = (double)atomic_load(&crowd->board->memory) / crowd->guests;
+    point->value[SCALE_STOP_NS] = scale_now_ns() - start;
+    point->value[SCALE_OP_NS] = each(free_ns, atomic_load(&crowd->board->done[WORKING]));
+    point->value[SCALE_PINNED_NS] = each(pinned_ns, atomic_load(&crowd->board->done[PINNED]));
+    point->value[SCALE_OWN_BYTES] = (double)atomic_load(&crowd->board->memory) / crowd->guests;
     unlink(card);
 }
 

@@ -7,26 +7,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const struct drawing {
     const char *title;
-    size_t value;
+    enum scale_value value;
     double unit;
     bool each;
 } drawings[] = {
-    {"one write of 4 bytes, ns", offsetof(struct scale_point, op_ns), 1, false},
-    {"memory of the host, each, KiB", offsetof(struct scale_point, bytes), 1024, false},
-    {"start, each, microseconds", offsetof(struct scale_point, start_ns), 1000, true},
-    {"stop, each, microseconds", offsetof(struct scale_point, stop_ns), 1000, true},
+    {"one write of 4 bytes, ns", SCALE_OP_NS, 1, false},
+    {"memory of the host, each, KiB", SCALE_BYTES, 1024, false},
+    {"start, each, microseconds", SCALE_START_NS, 1000, true},
+    {"stop, each, microseconds", SCALE_STOP_NS, 1000, true},
 };
 
 static double value_of(const struct scale_point *point, const struct drawing *drawing)
 {
-    double value = *(const double *)((const char *)point + drawing->value) / drawing->unit;
+    double value = point->value[drawing->value] / drawing->unit;
     return drawing->each ? value / point->count : value;
 }
 

@@ -43,6 +43,7 @@ def every_axis_is_measured():
     for axis, points in found.items():
         for point in points:
             values = ["start_ns", "stop_ns", "write_ns", "host_bytes_each"] + ["guest_bytes"] * (axis == "guests")
+            values += ["pinned_write_ns"] * (axis == "guests" and len(os.sched_getaffinity(0)) > 1)
             assert sorted(point) == sorted(["count"] + values), point
             assert all(point[value] > 0 for value in values), point
 
@@ -54,6 +55,15 @@ def people_and_documents_get_the_same_rows():
         assert f"{title}\n" in text and f"**{title}**\n" in markdown
     assert sum(line.split()[0] in ("1", "4") for line in text.splitlines()) == 6, text
     assert sum(line.startswith(("| 1 |", "| 4 |")) for line in markdown.splitlines()) == 6, markdown
+
+
+@case
+def with_one_processor_nothing_is_pinned():
+    processor = min(os.sched_getaffinity(0))
+    result = quick("--json", preexec_fn=lambda: os.sched_setaffinity(0, {processor}))
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    for point in json.loads(result.stdout)["guests"]:
+        assert "pinned_write_ns" not in point and point["write_ns"] > 0, point
 
 
 @case
