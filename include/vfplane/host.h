@@ -56,7 +56,8 @@ struct vfp_host *vfp_host_create(const struct vfp_host_options *options); /* NUL
 size_t vfp_host_destroy(struct vfp_host *host);
 /* One line about the last failure of a routine on this host; "" when there was none. */
 const char *vfp_host_error(const struct vfp_host *host);
-/* Sets a configuration keyword ("*SRIOV", "*NumVFs", ...) for adapters started afterwards; NULL removes it. */
+/* Sets a configuration keyword ("*SRIOV", "*NumVFs", ...) for adapters started afterwards; NULL removes it. -ENOMEM:
+ * nothing has changed. */
 int vfp_keyword_set(struct vfp_host *host, const char *keyword, const char *value);
 /* How many times a rule of severity VFP_VIOLATION was broken in this host (vfplane/contract.h). */
 uint64_t vfp_violations(const struct vfp_host *host);

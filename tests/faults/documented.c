@@ -13,6 +13,7 @@ static const struct {
     const char *call;
     int errors[ERRORS];
 } calls[] = {
+    {"vfp_keyword_set", {ENOMEM}},
     {"vfp_switch_create", {ENOMEM, EOPNOTSUPP, EIO}},
     {"vfp_vf_allocate", {ENOMEM, ECANCELED, EIO}},
     {"vfp_channel_attach", {ENOMEM, EMFILE, ENFILE, EAGAIN}},

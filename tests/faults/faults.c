@@ -137,7 +137,7 @@ static bool try_site(enum road road, const struct site *site, enum action action
 /* Whether a thread comes to sleep there is the scheduler's choice. */
 static bool is_wait(const struct site *site)
 {
-    static const char *const waits[] = {"futex", "poll", "epoll_wait", "sem_wait", "sem_clockwait"};
+    static const char *const waits[] = {"futex", "poll", "epoll_wait", "sem_clockwait"};
     for (unsigned i = 0; i < sizeof waits / sizeof waits[0]; i++)
         if (strcmp(site->routine, waits[i]) == 0)
             return true;

@@ -20,8 +20,8 @@ enum process { HOST, GUEST, OTHER, PARENT };
 
 struct shared {
     struct way way;
-    char wrong[4][512];        /* by process */
-    char folder[32], path[64]; /* of the VMM's socket */
+    char wrong[4][512];                   /* by process */
+    char folder[32], path[64], stale[64]; /* of the VMM's socket; of the one that was there before */
     struct driver_calls calls;
 };
 extern struct shared *shared;

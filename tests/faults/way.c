@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +176,36 @@ static void create_shared(void)
         abort();
 }
 
+/* Where the host shall listen a socket lies that nobody serves: a host was killed. Under another name it keeps its
+ * inode for itself. */
+static void leave_socket(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(shared->folder, "/tmp/vfplane-faults-XXXXXX");
+    if (!mkdtemp(shared->folder))
+        abort();
+    snprintf(shared->path, sizeof shared->path, "%s/vm", shared->folder);
+    snprintf(shared->stale, sizeof shared->stale, "%s/stale", shared->folder);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", shared->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) || link(shared->path, shared->stale))
+        abort();
+    close(fd);
+}
+
+/* A host that ends takes its socket with it; the one that was there may stay. */
+static void remove_socket(const struct way *way)
+{
+    struct stat was, is;
+    bool stays = stat(shared->path, &is) == 0;
+    if (stat(shared->stale, &was))
+        abort();
+    HOLDS(!stays || is.st_ino == was.st_ino || way->host_killed, "the VMM's socket is left behind");
+    unlink(shared->path);
+    unlink(shared->stale);
+    rmdir(shared->folder);
+}
+
 static void prepare(const struct way *way)
 {
     if (!shared)
@@ -185,22 +217,8 @@ static void prepare(const struct way *way)
     sites->wakes = (struct wakes){0};
     sites->where[0] = sites->leak[0] = 0;
     sites->lock = 0;
-    strcpy(shared->folder, "/tmp/vfplane-faults-XXXXXX");
-    if (way->road == ROAD_VMM && !mkdtemp(shared->folder))
-        abort();
-    snprintf(shared->path, sizeof shared->path, "%s/vm", shared->folder);
-}
-
-/* A host that ends takes its socket with it. */
-static void remove_folder(const struct way *way)
-{
-    if (way->road != ROAD_VMM)
-        return;
-    if (way->host_killed)
-        unlink(shared->path);
-    HOLDS(rmdir(shared->folder) == 0, "the VMM's socket is left behind");
-    unlink(shared->path);
-    rmdir(shared->folder);
+    if (way->road == ROAD_VMM)
+        leave_socket();
 }
 
 static void run_processes(const struct way *way)
@@ -225,7 +243,8 @@ const char *way_run(struct way *way)
     size_t used = 0;
     prepare(way);
     run_processes(way);
-    remove_folder(way);
+    if (way->road == ROAD_VMM)
+        remove_socket(way);
     *way = shared->way;
     text[0] = 0;
     for (unsigned i = 0; i < 4; i++)

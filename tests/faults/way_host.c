@@ -299,10 +299,31 @@ static void note_driver_calls(struct vfp_host *host)
     vfp_fault_disarm(host);
 }
 
+/* A driver that is loaded already is loaded from a copy of its file. */
+static bool load_again(struct vfp_host *host, const char *path)
+{
+    struct vfp_driver *driver = vfp_driver_load(host, path);
+    if (driver)
+        vfp_driver_unload(driver);
+    else
+        failed_without_error("vfp_driver_load", vfp_host_error(host));
+    return driver != NULL;
+}
+
+static bool set_keyword(struct vfp_host *host)
+{
+    int result = vfp_keyword_set(host, "*NumVFs", "8");
+    if (result)
+        failed("vfp_keyword_set", result, vfp_host_error(host));
+    return result == 0;
+}
+
 static bool start_other(struct vfp_host *host, struct place *other, struct talk *talk)
 {
     bool vbd = shared->way.road == ROAD_VMM;
-    if (place_card(host, other, getenv(vbd ? "VBD_PF" : "REFNIC_PF"), vbd ? getenv("REFVBD") : NULL, NULL))
+    const char *driver = getenv(vbd ? "VBD_PF" : "REFNIC_PF");
+    if (set_keyword(host) && place_card(host, other, driver, vbd ? getenv("REFVBD") : NULL, NULL) &&
+        load_again(host, driver))
         return serve_other(host, other, talk);
     close(talk->other[0]);
     return false;

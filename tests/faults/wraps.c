@@ -17,6 +17,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "vmbus/vmbus.h"
@@ -185,6 +186,21 @@ WRAPPED(int, fstat64, int fd, struct stat64 *status)
     return site("fstat", true) ? refuse(ENOMEM) : __real_fstat64(fd, status);
 }
 
+WRAPPED(int, lstat64, const char *path, struct stat64 *status)
+{
+    return site("lstat", true) ? refuse(ENOMEM) : __real_lstat64(path, status);
+}
+
+WRAPPED(int, fstatfs64, int fd, struct statfs64 *status)
+{
+    return site("fstatfs", true) ? refuse(ENOMEM) : __real_fstatfs64(fd, status);
+}
+
+WRAPPED(int, fchmod, int fd, mode_t mode)
+{
+    return site("fchmod", true) ? refuse(EIO) : __real_fchmod(fd, mode);
+}
+
 WRAPPED(ssize_t, read, int fd, void *buffer, size_t size)
 {
     return site("read", true) ? refuse(EINTR) : __real_read(fd, buffer, size);
@@ -263,11 +279,6 @@ WRAPPED(int, ioctl, int fd, unsigned long request, ...)
 WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context)
 {
     return site("pthread_create", true) ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
-}
-
-WRAPPED(int, sem_wait, sem_t *semaphore)
-{
-    return site("sem_wait", true) ? refuse(EINTR) : __real_sem_wait(semaphore);
 }
 
 WRAPPED(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct timespec *until)
