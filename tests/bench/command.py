@@ -59,6 +59,13 @@ def a_vmm_at_the_socket_is_measured_beside_a_socket():
 
 
 @case
+def a_whole_process_stands_beside_processes_of_its_own_rounds():
+    rows = rows_of()
+    for row in ("RUN", "REPLAY", "DUMP"):
+        assert rows[row]["state"] == "skipped" or rows[row]["floor_median"] > 0 and rows[row]["ratio"] > 1, rows[row]
+
+
+@case
 def few_samples_have_no_99th_percentile():
     rows = [row for row in rows_of().values() if row["state"] == "measured"]
     assert all((row["p99"] is None) == (row["samples"] < 100) for row in rows), rows
