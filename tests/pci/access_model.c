@@ -128,12 +128,12 @@ static void begin(void *context)
     world->reports = 0;
 }
 
-static uint64_t seen(void *context, unsigned thread)
+static uint64_t seen(void *context, unsigned thread, const void *lock)
 {
     const struct world *world = context;
     uint64_t hash = model_mix(atomic_load_explicit(&world->device->existing, memory_order_relaxed),
                               atomic_load_explicit(&world->device->reachable, memory_order_relaxed));
-    (void)thread;
+    (void)thread, (void)lock;
     for (unsigned i = 0; i < world->dwords; i++)
         hash = model_mix(hash, dword_of(world, i));
     return hash;
@@ -142,7 +142,7 @@ static uint64_t seen(void *context, unsigned thread)
 static uint64_t state(void *context)
 {
     const struct world *world = context;
-    uint64_t hash = model_mix(seen(context, 0), (uint64_t)world->reports << 32 | (uint32_t)world->risen);
+    uint64_t hash = model_mix(seen(context, 0, NULL), (uint64_t)world->reports << 32 | (uint32_t)world->risen);
     for (unsigned i = 0; i < MODEL_THREADS; i++)
         for (unsigned k = 0; k < SPEC_CALLS; k++)
             hash = model_mix(model_mix(hash, world->outcome.given[i][k].got), world->outcome.given[i][k].value);

@@ -186,7 +186,7 @@ static void run_one(unsigned thread)
     if (next->stands_at.bytes)
         memcpy(&found, (const void *)next->stands_at.at, next->stands_at.bytes);
     else
-        found = m.model->seen(m.model->context, thread);
+        found = m.model->seen(m.model->context, thread, next->wants);
     next->seen = model_mix(next->seen, found);
     m.result.steps++;
     to_thread(thread);

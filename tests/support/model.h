@@ -31,9 +31,10 @@ struct model {
     void (*body)(void *context, unsigned thread);
     void (*begin)(void *context);     /* the state a run starts from */
     uint64_t (*state)(void *context); /* a hash of all that the threads share, and of the test's own books */
-    /* Of what that thread may look at after a lock, a wait or a step of the test's own until its next step, but for
-     * what it looks at where it forgets. An access to a watched word finds what is in this word, and nothing else. */
-    uint64_t (*seen)(void *context, unsigned thread);
+    /* Of what that thread may look at from a step to the next: one in which it gets `lock`, or (NULL) starts, or one of
+     * the test's own. Not what it looks at where it forgets. A step at a watched word finds this word and nothing else.
+     */
+    uint64_t (*seen)(void *context, unsigned thread, const void *lock);
     void (*finished)(void *context); /* all threads have ended: checks */
     void *context;
     struct model_range

@@ -191,11 +191,11 @@ static void begin(void *context)
 }
 
 /* The mask, which requests wait and in which order, and what a cancel has taken; not the books. */
-static uint64_t seen(void *context, unsigned thread)
+static uint64_t seen(void *context, unsigned thread, const void *lock)
 {
     const struct vsc_function *function = &world.function;
     uint64_t hash = atomic_load_explicit(&function->invalid_blocks, memory_order_relaxed);
-    (void)context, (void)thread;
+    (void)context, (void)thread, (void)lock;
     hash = model_mix(hash, (uint64_t)atomic_load_explicit(&function->state, memory_order_relaxed));
     for (LIST_ENTRY *link = function->invalidates.Flink; link != &function->invalidates; link = link->Flink)
         hash = model_mix(hash, (uintptr_t)link);
@@ -209,7 +209,8 @@ static uint64_t seen(void *context, unsigned thread)
 
 static uint64_t state(void *context)
 {
-    uint64_t hash = model_mix(seen(context, 0), atomic_load_explicit(&world.function.gate.users, memory_order_relaxed));
+    uint64_t hash =
+        model_mix(seen(context, 0, NULL), atomic_load_explicit(&world.function.gate.users, memory_order_relaxed));
     for (unsigned i = 0; i < IRPS; i++) {
         const struct sent *sent = &world.sent[i];
         hash = model_mix(hash, (uint64_t)sent->pends | (uint64_t)sent->returned << 1 |

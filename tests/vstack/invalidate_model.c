@@ -245,10 +245,11 @@ static void begin(void *context)
 
 /* A raise decides by who owns, who is told and whether the word was zero; an owner by the requests that wait. What a
  * take brought stands in the books (held) at once, and what a wait found shows in where the thread stands. */
-static uint64_t seen(void *context, unsigned thread)
+static uint64_t seen(void *context, unsigned thread, const void *lock)
 {
     const struct world *world = context;
     const struct vstack_vf *vf = world->vf;
+    (void)lock;
     if (!raises(world->script->acts[thread][0]))
         return (uint64_t)vf->attached | (uint64_t)(vf->head != NULL) << 1;
     return (uint64_t)vf->attached | (uint64_t)vf->announced << 1 |
