@@ -2,6 +2,7 @@
 #include "guest.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "vpci/wire.h"
@@ -16,32 +17,38 @@
 
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
 
+/* A packet takes less here than it costs of the credit: whatever the host may send finds room. */
+#define HEADER ((uint32_t)offsetof(struct guest_packet, bytes))
+_Static_assert(offsetof(struct guest_packet, bytes) <= 24, "the header of a packet costs its sender 24 bytes");
+
 static void on_packet(void *context, const struct vfp_vmm_packet *packet, uint32_t length)
 {
     struct guest *guest = context;
-    if (guest->count == 64 || length > sizeof guest->ring[0].bytes) {
+    struct guest_packet to = {.type = packet->type, .transaction_id = packet->transaction_id, .length = length};
+    if (length > sizeof to.bytes || guest->unread + HEADER + length > sizeof guest->ring) {
         guest->lost = true;
         return;
     }
-    struct guest_packet *to = &guest->ring[(guest->head + guest->count++) % 64];
-    *to = (struct guest_packet){.type = packet->type, .transaction_id = packet->transaction_id, .length = length};
-    memcpy(to->bytes, packet + 1, length);
+    memcpy(guest->ring + guest->unread, &to, HEADER);
+    memcpy(guest->ring + guest->unread + HEADER, packet + 1, length);
+    guest->unread += HEADER + length;
 }
 
 /* The oldest packet; the host gets its room back. */
 static int take_packet(struct guest *guest, struct guest_packet *packet)
 {
     int error = 0;
-    while (!error && !guest->count) {
+    while (!error && !guest->unread) {
         if (!guest->vmm.channel.id)
             return -ENODEV;
         error = vmm_step(&guest->vmm, VMM_PATIENCE_MS);
     }
     if (error)
         return error;
-    *packet = guest->ring[guest->head];
-    guest->head = (guest->head + 1) % 64;
-    guest->count--;
+    memcpy(packet, guest->ring, HEADER);
+    memcpy(packet->bytes, guest->ring + HEADER, packet->length);
+    guest->unread -= HEADER + packet->length;
+    memmove(guest->ring, guest->ring + HEADER + packet->length, guest->unread);
     return vmm_read(&guest->vmm, packet->length);
 }
 
@@ -363,7 +370,7 @@ static int come_up_twice(struct guest *guest)
         error = release(guest);
     if (!error)
         error = vmm_close(&guest->vmm);
-    guest->count = 0; /* the ring is gone with the channel */
+    guest->unread = 0; /* the ring is gone with the channel */
     return error ? error : come_up(guest);
 }
 
@@ -371,7 +378,7 @@ static int come_up_twice(struct guest *guest)
 static int have_vf(struct guest *guest)
 {
     guest->ejected = false;
-    guest->count = 0;
+    guest->unread = 0;
     int error = guest->lives++ % 2 ? come_up_twice(guest) : come_up(guest);
     if (!error && guest->at)
         error = guest->at(guest, GUEST_RUNNING);

@@ -13,9 +13,9 @@
 #define GUEST_BARS   0xE0000000u
 
 struct guest_packet {
-    uint16_t type;
     uint64_t transaction_id;
-    uint32_t length;
+    uint32_t length; /* of the payload */
+    uint16_t type, reserved;
     uint8_t bytes[4096];
 };
 
@@ -33,8 +33,8 @@ enum guest_step {
 struct guest {
     struct vmm vmm;
     uint64_t transaction;
-    struct guest_packet ring[64]; /* to the guest, not read yet */
-    unsigned head, count;
+    uint8_t ring[GUEST_RING]; /* to the guest, not read yet: packet by packet, the oldest first */
+    uint32_t unread;          /* bytes of it */
     unsigned probed[6];
     bool lost; /* more packets than the ring holds: the host had no credit for them */
     bool ejected;
