@@ -303,6 +303,30 @@ static void odd_and_huge_pending_sizes_cost_only_the_producers_own_signals(void 
     }
 }
 
+/* ---- hints ------------------------------------------------------------------------------------------------------ */
+
+/* Also where the lines that they name lie behind the ring. */
+static void a_hint_changes_nothing_at_any_offset(void **state)
+{
+    struct rig rig;
+    static uint8_t before[2 * VMBUS_PAGE];
+    (void)state;
+    rig_open(&rig, 2);
+    for (uint32_t offset = 0; offset < rig.producer.size; offset += 8) {
+        rig_at(&rig, offset);
+        struct vmbus_ring producer = rig.producer, consumer = rig.consumer;
+        memcpy(before, rig.memory, sizeof before);
+        vmbus_ring_warm_send(&rig.producer, UINT32_MAX);
+        vmbus_ring_warm_send(&rig.producer, 0);
+        vmbus_ring_warm_room(&rig.producer);
+        vmbus_ring_warm_receive(&rig.consumer);
+        assert_memory_equal(rig.memory, before, sizeof before);
+        assert_memory_equal(&rig.producer, &producer, sizeof producer);
+        assert_memory_equal(&rig.consumer, &consumer, sizeof consumer);
+    }
+    rig_close(&rig);
+}
+
 /* ---- attach ----------------------------------------------------------------------------------------------------- */
 
 static void attaching_checks_pages_and_indices(void **state)
@@ -342,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_producer_is_signalled_once_when_the_room_it_waits_for_appears),
         cmocka_unit_test(asking_for_room_in_vain_sets_the_pending_size_and_finding_it_clears_it),
         cmocka_unit_test(without_the_feature_bit_nobody_is_told_about_room),
+        cmocka_unit_test(a_hint_changes_nothing_at_any_offset),
         cmocka_unit_test(odd_and_huge_pending_sizes_cost_only_the_producers_own_signals),
         cmocka_unit_test(attaching_checks_pages_and_indices),
     };
