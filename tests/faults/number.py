@@ -58,6 +58,7 @@ def main():
         found = [line for line in lines if line.startswith('fail ') and f'   {routine} from ' in line]
         case(f'a_{routine}_fails_again', again(found[0], routine) if found else 'not listed')
     calls = [line for line in lines if line.startswith('driver ')]
+    case('it_says_who_called_the_caller', not any(' < ' in line for line in calls) and 'stacks end in the driver')
     case('a_call_of_a_driver_fails_again', again(calls[0], re.split(r' {3}', calls[0])[1].split()[0]))
     for words in (('fail', 'socket.1.1.00000000'), ('fail', '1.1.1'), ('kill', 'socket.1.2.00000000', '1'),
                   ('fail', 'road.1.1.00000000'), ('routine', 'no_such_routine'), ('driver', 'socket', 'host', '99999'),
