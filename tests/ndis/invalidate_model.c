@@ -262,13 +262,19 @@ static void serve(void)
 
 /* ---- acts -------------------------------------------------------------------------------------------------------- */
 
+static void close_or_open(NDIS_STATUS status)
+{
+    model_step();
+    model_overlook(true);
+    atomic_store(&world.adapter.oids.closed, status);
+    model_overlook(false);
+}
+
 static void reset(void)
 {
     struct ndis_adapter *adapter = &world.adapter;
-    model_step();
-    atomic_store(&adapter->oids.closed, NDIS_STATUS_NOT_ACCEPTED);
-    model_step();
-    atomic_store(&adapter->oids.closed, NDIS_STATUS_SUCCESS);
+    close_or_open(NDIS_STATUS_NOT_ACCEPTED);
+    close_or_open(NDIS_STATUS_SUCCESS);
     ndis_invalidate_kick(adapter);
 }
 

@@ -51,6 +51,8 @@ struct model_result model_explore(const struct model *model);
 /* From inside `body`. */
 void model_forget(unsigned place); /* nothing the thread has seen so far matters any more but that it came to `place` */
 void model_step(void);             /* others may go first */
+/* The test's own accesses from here, or from here no longer, are no steps (a build with ThreadSanitizer sees them too). */
+void model_overlook(bool on);
 void model_lock(const void *lock);
 void model_unlock(const void *lock);
 void model_wait(const void *condition, const void *lock); /* until the next model_wake */

@@ -134,7 +134,9 @@ static void cancel(struct sent *sent)
     model_lock(&cancel_lock);
     sent->irp.Cancel = TRUE;
     model_step();
+    model_overlook(true);
     routine = IoSetCancelRoutine(&sent->irp, NULL);
+    model_overlook(false);
     if (routine)
         routine(&world.pdo, &sent->irp);
     else

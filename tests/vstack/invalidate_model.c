@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The invalidate state machine of vstack.h in every order its steps can be taken, over the shipped owner.c, bars.c and
- * request.c: raises by the PF driver against an owner that takes, gives back, resets, asks, leaves and comes again.
+ * request.c: raises and answers by the PF driver against an owner that takes, gives back, resets, asks, leaves and
+ * comes again.
  *
  * What holds: a bit that was raised reaches the owner or waits for it, and the owner knows; no bit reaches anybody that
  * was not raised for him; the owner is told no more often than there was a reason to, and once until he
@@ -23,7 +24,8 @@ enum act {
     TAKE_IF_TOLD,
     GIVE_BACK, /* a take that cannot be delivered: returned, and taken again later */
     RESET,
-    READ, /* a block read that the PF driver never answers: its completion comes from the detach */
+    READ,   /* a block read; its completion comes from the PF driver or from the detach */
+    ANSWER, /* the PF driver gives back what it holds, if anything: a read, or the RESET_VF of an owner that left */
     DETACH,
     ATTACH,
 };
@@ -41,6 +43,7 @@ static bool raises(enum act act)
 struct script {
     const char *name;
     bool owned_at_first;
+    bool answers; /* the PF driver does; else it holds the last owner's RESET_VF for ever */
     enum act acts[MODEL_THREADS][6];
 };
 
@@ -66,6 +69,7 @@ struct world {
     unsigned tellings, takes; /* of this owner: callbacks; takes begun */
     bool knows;               /* told since the last take */
     unsigned asked, answered;
+    bool at_pf;   /* the PF driver holds a request */
     ULONG64 held; /* by who gives it back */
     bool leaving;
 };
@@ -85,7 +89,51 @@ static void on_invalidated(void *context)
 
 static void on_answer(struct vstack_request *request)
 {
-    ((struct world *)request->context)->answered++;
+    struct world *world = request->context;
+    model_step(); /* who calls holds nothing */
+    assert_true(world->owner || world->leaving);
+    assert_true(++world->answered <= world->asked);
+    assert_true(request->status == STATUS_CANCELLED || (world->script->answers && request->status == STATUS_SUCCESS));
+    assert_true(request->status == STATUS_CANCELLED || (request->length == 4 && request->data[3] == 7));
+}
+
+/* ---- the PF driver ------------------------------------------------------------------------------------------ */
+
+static struct world *world_of(struct vstack_vf *vf)
+{
+    return (struct world *)((char *)vf->stack - offsetof(struct world, stack));
+}
+
+static void stage(struct vstack_vf *vf, const struct vstack_request *request)
+{
+    assert_true(vf->busy && vf->current == request);
+}
+
+static NDIS_STATUS send(struct vstack_vf *vf)
+{
+    struct world *world = world_of(vf);
+    model_step();
+    assert_false(world->at_pf); /* one of a VF at a time */
+    world->at_pf = true;
+    return NDIS_STATUS_PENDING;
+}
+
+static ULONG fetch(struct vstack_vf *vf, UCHAR *data, ULONG size)
+{
+    (void)vf;
+    memset(data, 7, size);
+    return size;
+}
+
+static const struct vstack_road road = {.stage = stage, .send = send, .fetch = fetch};
+
+static void answer(struct world *world)
+{
+    model_step();
+    if (!world->at_pf)
+        return;
+    world->at_pf = false;
+    vstack_request_back(world->vf, NDIS_STATUS_SUCCESS);
 }
 
 static const struct vstack_partition partition = {.name = "guest", .invalidated = on_invalidated};
@@ -209,6 +257,9 @@ static void body(void *context, unsigned thread)
         case READ:
             read_block(world);
             break;
+        case ANSWER:
+            answer(world);
+            break;
         case DETACH:
             detach(world);
             break;
@@ -233,7 +284,8 @@ static void begin(void *context)
     vf->attached = vf->announced = vf->raised = false;
     vf->calls = 0;
     vf->head = vf->tail = vf->current = NULL;
-    vf->busy = vf->resetting = true; /* the PF driver holds the last owner's RESET_VF and never answers */
+    vf->busy = vf->resetting = !world->script->answers; /* of the last owner */
+    world->at_pf = vf->busy;
     atomic_store_explicit(&vf->invalid, 0, memory_order_relaxed);
     if (!world->script->owned_at_first)
         return;
@@ -241,6 +293,15 @@ static void begin(void *context)
     vf->partition = partition;
     vf->context = world;
     world->owner = world->owners = 1;
+}
+
+/* Where the requests are. */
+static uint64_t requests_of(const struct world *world)
+{
+    const struct vstack_vf *vf = world->vf;
+    return (uint64_t)vf->busy | (uint64_t)vf->resetting << 1 | (uint64_t)(vf->head != NULL) << 2 |
+           (uint64_t)(vf->head == &vf->reset) << 3 | (uint64_t)(vf->current == &vf->reset) << 4 |
+           (uint64_t)(vf->current == &world->request) << 5 | (uint64_t)world->at_pf << 6;
 }
 
 /* A raise decides by who owns, who is told and whether the word was zero; an owner by the requests that wait. What a
@@ -251,7 +312,7 @@ static uint64_t seen(void *context, unsigned thread, const void *lock)
     const struct vstack_vf *vf = world->vf;
     (void)lock;
     if (!raises(world->script->acts[thread][0]))
-        return (uint64_t)vf->attached | (uint64_t)(vf->head != NULL) << 1;
+        return (uint64_t)vf->attached << 8 | requests_of(world);
     return (uint64_t)vf->attached | (uint64_t)vf->announced << 1 |
            (uint64_t)(atomic_load_explicit(&vf->invalid, memory_order_relaxed) != 0) << 2 | (uint64_t)vf->raised << 3;
 }
@@ -263,7 +324,7 @@ static uint64_t state(void *context)
     uint64_t hash = atomic_load_explicit(&vf->invalid, memory_order_relaxed);
     hash = model_mix(hash, (uint64_t)vf->attached | (uint64_t)vf->announced << 1 | (uint64_t)(vf->head != NULL) << 2 |
                                (uint64_t)vf->raised << 3 | (uint64_t)vf->calls << 8);
-    hash = model_mix(hash, world->held);
+    hash = model_mix(model_mix(hash, world->held), requests_of(world));
     for (unsigned i = 0; i < MODEL_THREADS; i++)
         hash = model_mix(hash, (uint64_t)world->raised[i].begun | (uint64_t)world->raised[i].ended << 1 |
                                    (uint64_t)world->raised[i].for_former << 2 |
@@ -293,6 +354,8 @@ static void finished(void *context)
     ULONG64 word = atomic_load_explicit(&world->vf->invalid, memory_order_relaxed);
     assert_true(!word || !world->owner || world->knows);
     assert_int_equal(world->vf->calls, 0);
+    assert_int_equal(world->vf->busy, world->at_pf); /* what waits is sent when there is room for it */
+    assert_true(world->vf->busy || !world->vf->head);
     for (unsigned i = 0; i < MODEL_THREADS; i++) {
         const struct raised *raised = &world->raised[i];
         bool counts = raised->begun && (!detaches(world->script) || raised->for_next);
@@ -305,22 +368,43 @@ static void finished(void *context)
 
 /* Those with the fewest orders first: a mistake is found soon. */
 static const struct script scripts[] = {
-    {"two raise, the owner takes when told", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
-    {"a mask given back before a change of owner", true, {{RAISE}, {GIVE_BACK, DETACH, ATTACH, TAKE_IF_TOLD}}},
-    {"one raises for all VFs, one for this", true, {{RAISE_ALL}, {RAISE}, {TAKE_IF_TOLD, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
-    {"the guest reads a block", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, READ, TAKE_IF_TOLD}}},
-    {"the guest resets its VF", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, RESET, TAKE_IF_TOLD}}},
-    {"one bit is raised twice at once", true, {{RAISE_SAME}, {RAISE_SAME}, {TAKE_IF_TOLD, TAKE, TAKE_IF_TOLD}}},
-    {"the first owner comes", false, {{RAISE}, {RAISE}, {ATTACH, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
-    {"two raise, the owner takes by itself", true, {{RAISE}, {RAISE}, {TAKE, TAKE, TAKE_IF_TOLD}}},
-    {"a mask that cannot be delivered", true, {{RAISE}, {RAISE}, {GIVE_BACK, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
-    {"the owner leaves", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH}}},
-    {"two raise for all VFs", true, {{RAISE_ALL}, {RAISE_ALL}, {TAKE, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
-    {"the owner leaves and comes again", true, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH, ATTACH, TAKE_IF_TOLD}}},
-    {"the owner leaves, asks, resets and takes", true, {{RAISE}, {DETACH, ATTACH, READ, RESET, TAKE}, {RAISE}}},
-    {"three raise, the owner takes by itself", true, {{RAISE}, {RAISE}, {RAISE}, {TAKE}}},
-    {"the owner leaves with a read at the PF driver", true, {{RAISE}, {RAISE}, {READ, TAKE, DETACH}}},
-    {"all VFs are told of while the owner changes", true, {{RAISE_ALL}, {RAISE}, {DETACH, ATTACH, TAKE_IF_TOLD}}},
+    {"two raise, the owner takes when told",
+     true,
+     false,
+     {{RAISE}, {RAISE}, {TAKE_IF_TOLD, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"a mask given back before a change of owner", true, false, {{RAISE}, {GIVE_BACK, DETACH, ATTACH, TAKE_IF_TOLD}}},
+    {"one raises for all VFs, one for this",
+     true,
+     false,
+     {{RAISE_ALL}, {RAISE}, {TAKE_IF_TOLD, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"the guest reads a block", true, false, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, READ, TAKE_IF_TOLD}}},
+    {"the guest resets its VF", true, false, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, RESET, TAKE_IF_TOLD}}},
+    {"one bit is raised twice at once", true, false, {{RAISE_SAME}, {RAISE_SAME}, {TAKE_IF_TOLD, TAKE, TAKE_IF_TOLD}}},
+    {"the first owner comes", false, false, {{RAISE}, {RAISE}, {ATTACH, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"two raise, the owner takes by itself", true, false, {{RAISE}, {RAISE}, {TAKE, TAKE, TAKE_IF_TOLD}}},
+    {"a mask that cannot be delivered", true, false, {{RAISE}, {RAISE}, {GIVE_BACK, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"the owner leaves", true, false, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH}}},
+    {"two raise for all VFs", true, false, {{RAISE_ALL}, {RAISE_ALL}, {TAKE, TAKE_IF_TOLD, TAKE_IF_TOLD}}},
+    {"the owner leaves and comes again", true, false, {{RAISE}, {RAISE}, {TAKE_IF_TOLD, DETACH, ATTACH, TAKE_IF_TOLD}}},
+    {"the owner leaves, asks, resets and takes", true, false, {{RAISE}, {DETACH, ATTACH, READ, RESET, TAKE}, {RAISE}}},
+    {"three raise, the owner takes by itself", true, false, {{RAISE}, {RAISE}, {RAISE}, {TAKE}}},
+    {"the owner leaves with a read at the PF driver", true, false, {{RAISE}, {RAISE}, {READ, TAKE, DETACH}}},
+    {"all VFs are told of while the owner changes",
+     true,
+     false,
+     {{RAISE_ALL}, {RAISE}, {DETACH, ATTACH, TAKE_IF_TOLD}}},
+    {"a read is answered while one raises", true, true, {{RAISE}, {READ, TAKE_IF_TOLD}, {ANSWER}}},
+    {"the owner leaves while his read is answered", true, true, {{READ, DETACH}, {ANSWER, ANSWER}}},
+    {"the reset of who left is answered while one raises", true, true, {{RAISE}, {DETACH}, {ANSWER}}},
+    {"a late answer, and the next owner's read", true, true, {{READ, DETACH, ATTACH, READ}, {ANSWER, ANSWER, ANSWER}}},
+    {"an owner leaves and the next comes while both are answered",
+     true,
+     true,
+     {{RAISE}, {READ, DETACH, ATTACH, TAKE_IF_TOLD}, {ANSWER, ANSWER}}},
+    {"the next owner is told while the reset is answered",
+     true,
+     true,
+     {{RAISE}, {DETACH, ATTACH, TAKE_IF_TOLD}, {ANSWER}}},
 };
 
 #define SCRIPTS (sizeof scripts / sizeof *scripts)
@@ -329,7 +413,8 @@ static const struct script scripts[] = {
 static const struct model_count counts[SCRIPTS] = {
     {12263, 2812},     {12740, 3139},     {18224, 3904},     {49082, 11310},    {74933, 16666},    {140792, 37460},
     {144604, 31105},   {394697, 111768},  {1008010, 312762}, {738907, 135714},  {1131880, 266978}, {1722422, 340594},
-    {2354142, 418840}, {3689897, 847420}, {4002463, 701687}, {4572642, 811242},
+    {2354142, 418840}, {3689897, 847420}, {4724175, 801953}, {4572642, 811242}, {4610, 712},       {19007, 998},
+    {29325, 3544},     {49830, 3846},     {4200296, 506507}, {99051, 15479},
 };
 static struct model_result results[SCRIPTS];
 
@@ -351,6 +436,7 @@ static void none_lost_none_invented_in_any_order(void **test)
     world->stack.functions = world->functions;
     world->functions[1] = world->vf;
     world->vf->stack = &world->stack;
+    world->stack.road = &road;
     world->stack.vfs = world->vf;
     world->vf->id = 1;
     assert_true(vstack_view_build(&world->vf->view, &source));
