@@ -330,27 +330,7 @@ NDIS_STATUS ndis_submit(struct ndis_binding *binding, PNDIS_OID_REQUEST request)
     return ndis_submit_for(binding, request, NULL, false);
 }
 
-/* ---- what drivers call ------------------------------------------------------------------------------------ */
-
-bool ndis_request_ok(const NDIS_OID_REQUEST *request)
-{
-    return request && ((uintptr_t)request & (_Alignof(NDIS_OID_REQUEST) - 1)) == 0 &&
-           ndis_header_ok(request, NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_SIZEOF_OID_REQUEST_REVISION_1);
-}
-
-NDIS_EXPORT NDIS_STATUS NdisOidRequest(NDIS_HANDLE NdisBindingHandle, PNDIS_OID_REQUEST OidRequest)
-{
-    struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisOidRequest");
-
-    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisOidRequest") || !binding)
-        return NDIS_STATUS_FAILURE;
-    if (!ndis_request_ok(OidRequest)) {
-        nt_violation(NDIS_RULE(OID_REQUEST_HEADER), "%s: NDIS_OID_REQUEST without a valid header",
-                     binding->driver.name);
-        return NDIS_STATUS_INVALID_PARAMETER;
-    }
-    return ndis_submit(binding, OidRequest);
-}
+/* ---- ends ----------------------------------------------------------------------------------------------------- */
 
 NDIS_EXPORT VOID NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST Request,
                                          NDIS_STATUS Status)
@@ -379,26 +359,6 @@ NDIS_EXPORT VOID NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDI
     } else if (!ndis_slot_take(slot, SLOT_RUNNING, SLOT_WORD(SLOT_EARLY, Status))) {
         nt_violation(NDIS_RULE(OID_COMPLETED_TWICE), "%s: completed a second time", slot->row->name);
     }
-}
-
-NDIS_EXPORT VOID NdisCancelOidRequest(NDIS_HANDLE NdisBindingHandle, PVOID RequestId)
-{
-    struct ndis_binding *binding = ndis_binding_checked(NdisBindingHandle, "NdisCancelOidRequest");
-    struct ndis_adapter *adapter;
-    struct nt_callback callback;
-
-    if (!nt_irql_at_most(DISPATCH_LEVEL, "NdisCancelOidRequest") || !binding || !RequestId)
-        return;
-    adapter = binding->adapter;
-    TRACE_DOOR(span, "ndis", "NdisCancelOidRequest", "id %p", RequestId);
-    ndis_queue_end(ndis_queue_remove(&adapter->oids, binding, RequestId), NDIS_STATUS_REQUEST_ABORTED);
-    if (!ndis_hold_end(adapter, binding, RequestId, NDIS_STATUS_REQUEST_ABORTED) && ndis_queue_owner(&adapter->oids) &&
-        atomic_load(&adapter->oids.current_binding) == binding && atomic_load(&adapter->oids.current_id) == RequestId) {
-        ndis_call_begin(&callback, adapter, "MiniportCancelOidRequest", NULL);
-        adapter->driver->handlers.CancelOidRequestHandler(adapter->context, RequestId);
-        nt_callback_end(&callback);
-    }
-    TRACE_DONE(span, "done");
 }
 
 void ndis_oids_abandon(struct ndis_adapter *adapter, unsigned ms, NDIS_STATUS status, const char *when)
