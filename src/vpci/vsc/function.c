@@ -128,6 +128,9 @@ void vsc_function_start(struct vsc_function *function)
 void vsc_function_again(struct vsc_function *function)
 {
     int removed = VSC_REMOVED;
+    /* A mask that was on its way when the former driver went may have come after the end had emptied the word. */
+    if (atomic_load(&function->state) == VSC_REMOVED)
+        atomic_store(&function->invalid_blocks, 0);
     atomic_compare_exchange_strong(&function->state, &removed, VSC_STOPPED);
 }
 
