@@ -72,6 +72,7 @@ struct nt_work {
 _Static_assert(sizeof(struct nt_work) == sizeof(WORK_QUEUE_ITEM), "one lies in the other");
 
 struct nt_worker {
+    struct nt_partition *partition;
     pthread_t thread;
     uint64_t running; /* sequence of the item it runs, 0 = idle */
 };

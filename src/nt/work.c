@@ -34,22 +34,16 @@ static void run(struct nt_work_queue *queue, struct nt_worker *worker, struct nt
     pthread_cond_broadcast(&queue->finished);
 }
 
-struct worker_start {
-    struct nt_partition *partition;
-    struct nt_worker *worker;
-};
-
 static void *worker_thread(void *context)
 {
-    struct worker_start start = *(struct worker_start *)context;
-    struct nt_work_queue *queue = &start.partition->work;
-    free(context);
-    this_worker = start.worker;
-    nt_enter(start.partition);
+    struct nt_worker *worker = context;
+    struct nt_work_queue *queue = &worker->partition->work;
+    this_worker = worker;
+    nt_enter(worker->partition);
     pthread_mutex_lock(&queue->lock);
     while (!queue->stopping || !IsListEmpty(&queue->items)) {
         if (!IsListEmpty(&queue->items)) {
-            run(queue, start.worker, CONTAINING_RECORD(queue->items.Flink, struct nt_work, entry));
+            run(queue, worker, CONTAINING_RECORD(queue->items.Flink, struct nt_work, entry));
             continue;
         }
         queue->idle++;
@@ -72,14 +66,10 @@ static unsigned waiting(const struct nt_work_queue *queue)
 static bool start_worker(struct nt_partition *partition)
 {
     struct nt_work_queue *queue = &partition->work;
-    struct worker_start *start = malloc(sizeof(*start));
-    if (!start)
+    struct nt_worker *worker = &queue->workers[queue->count];
+    worker->partition = partition;
+    if (pthread_create(&worker->thread, NULL, worker_thread, worker) != 0)
         return false;
-    *start = (struct worker_start){partition, &queue->workers[queue->count]};
-    if (pthread_create(&start->worker->thread, NULL, worker_thread, start) != 0) {
-        free(start);
-        return false;
-    }
     queue->count++;
     return true;
 }

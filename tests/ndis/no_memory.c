@@ -348,7 +348,7 @@ static const struct row {
     {"ndis_set_keyword", sets_a_keyword, RUNNING, 2},
     {"NdisAllocateMemoryWithTag, NdisAllocateMdl", takes_memory, RUNNING, 4},
     {"NdisAllocateRWLock", makes_a_lock, RUNNING, 2},
-    {"NdisAllocateIoWorkItem", makes_a_work_item, RUNNING, 4},
+    {"NdisAllocateIoWorkItem", makes_a_work_item, RUNNING, 3},
     {"NdisAllocateTimerObject", makes_a_timer, RUNNING, 2},
     {"NdisAllocateCloneOidRequest", copies_a_request, RUNNING, 2},
     {"NdisMMapIoSpace", maps_registers, RUNNING, 3},

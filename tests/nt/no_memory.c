@@ -278,7 +278,7 @@ static const struct row {
     {"IoAllocateMdl", makes_an_mdl, 2},
     {"MmAllocateContiguousMemory", takes_contiguous_memory, 2},
     {"MmMapIoSpace", maps_device_memory, 2},
-    {"IoAllocateWorkItem", makes_a_work_item, 4},
+    {"IoAllocateWorkItem", makes_a_work_item, 3},
     {"RtlAnsiStringToUnicodeString", converts_a_string, 2},
     {"RtlStringFromGUID", prints_a_guid, 2},
 };
