@@ -294,8 +294,9 @@ struct vfp_channel_options {
     const char *name; /* shown in traces */
     void *context;
     void (*ended)(void *context, bool orderly, const char *reason); /* as above; all BARs are unmapped by then */
-    /* An interrupt for the guest: inside vfp_channel_interrupt and its kin, on their thread. Without it a guest of this
-     * library's own is interrupted itself, whatever the processors. */
+    /* An interrupt for the guest: inside vfp_channel_interrupt and its kin, on their thread. It may call into no other
+     * channel either: who raises waits for whoever changes the guest's interrupts, who waits for deliveries. Without it
+     * a guest of this library's own is interrupted itself, whatever the processors. */
     void (*interrupt)(void *context, const struct vfp_delivery *interrupt);
     /* A BAR became visible to the guest, or went away: on a worker thread, or inside vfp_channel_close. */
     void (*bar)(void *context, const struct vfp_bar *bar);

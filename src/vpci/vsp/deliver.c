@@ -11,9 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A change goes before what is raised after it was asked for, or raising without a pause would keep it out for ever.
+ * So nobody delivers inside a delivery: vsp.h forbids it to `interrupt`, and nothing that stands in for it does. */
 void vsp_interrupts_init(struct vsp_channel *channel)
 {
-    pthread_rwlock_init(&channel->interrupt_lock, NULL);
+    pthread_rwlockattr_t changes_first;
+
+    pthread_rwlockattr_init(&changes_first);
+    pthread_rwlockattr_setkind_np(&changes_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&channel->interrupt_lock, &changes_first);
+    pthread_rwlockattr_destroy(&changes_first);
     pthread_mutex_init(&channel->message_lock, NULL);
 }
 

@@ -36,8 +36,8 @@ struct vsp_channel_options {
      * end comes when it leaves the connection. Not the place to remove the channel. May be NULL. */
     void (*ended)(void *context, bool orderly, const char *reason);
     /* An interrupt of the VF for the guest: from inside vsp_interrupt, vsp_message_raise or vsp_message_set, on their
-     * thread. May not block or call into the channel. NULL: the guest gets it through its window (window.h), whatever
-     * the processors. */
+     * thread. May not block or call into any channel: who raises waits for whoever changes the guest's interrupts, who
+     * waits for deliveries. NULL: the guest gets it through its window (window.h), whatever the processors. */
     void (*interrupt)(void *context, const struct vsp_delivery *delivery);
     /* A BAR of the VF became visible at a guest address, or went away: on a worker thread, or inside
      * vsp_channel_remove. All are unmapped when `ended` is called. May not block or call into the channel. May be
