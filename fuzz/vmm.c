@@ -21,6 +21,7 @@ struct end {
     struct vpci_window_host window;
     bool gone, busy;
     bool accessing, retargeting; /* asked by the VMM, not answered yet */
+    bool mapped[VMM_REGIONS];    /* as the VMM heard it */
     struct vpci_window_access access;
 };
 
@@ -128,6 +129,22 @@ static void tell_ranges(struct end *end, struct input *input)
 
 /* ---- the VMM ---------------------------------------------------------------------------------------------------- */
 
+/* A region appears once and goes once. */
+static void check_region(const struct vfp_vmm_frame *frame)
+{
+    const struct vfp_vmm_region *region = (const void *)frame;
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        if (ends[i].channel->id != frame->channel)
+            continue;
+        if (frame->type == VFP_VMM_OPENED)
+            memset(ends[i].mapped, 0, sizeof ends[i].mapped);
+        if (frame->type != VFP_VMM_MAP && frame->type != VFP_VMM_UNMAP)
+            continue;
+        MUST(region->region < VMM_REGIONS && ends[i].mapped[region->region] == (frame->type == VFP_VMM_UNMAP));
+        ends[i].mapped[region->region] = frame->type == VFP_VMM_MAP;
+    }
+}
+
 static void check_frame(const struct vfp_vmm_frame *frame)
 {
     const struct vfp_vmm_error *error = (const void *)frame;
@@ -160,6 +177,7 @@ static void listen_to_host(void)
             if (frame->length > heard_bytes - at)
                 break;
             check_frame(frame);
+            check_region(frame);
             at += frame->length;
         }
         memmove(heard, heard + at, heard_bytes -= at);
@@ -231,6 +249,9 @@ static void check(void)
         bool open = channel->state == VMM_OPEN;
         MUST(!open || (channel->spent <= channel->to_host && channel->taken <= channel->to_guest));
         MUST(!open || vmbus_local_out(channel->local));
+        MUST(!open || !channel->unsaid.some || vmm.behind || !vmm.connection || vmm.connection->dead);
+        for (unsigned k = 0; k < VFP_VMM_BARS; k++)
+            MUST(!open || !channel->unsaid.mitigated[k] || !channel->unsaid.told[k].mapped || channel->unsaid.some);
         MUST(vmm.connection || channel->state == VMM_WAITING || channel->state == VMM_ENDED);
     }
 }

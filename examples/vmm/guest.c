@@ -214,10 +214,12 @@ static int touch(struct guest *guest, uint64_t offset, bool write, uint64_t *val
 }
 
 /* The pages that the PF driver answers for while the VF sleeps read as all ones; they were told before the VF's sleep
- * was answered, and are no longer there when its waking is. */
+ * was answered, and are no longer there when its waking is. A VMM of version 1 is not told: BAR 0 is not there. */
 static int touch_asleep(struct guest *guest)
 {
     int error = guest->at ? guest->at(guest, GUEST_ASLEEP) : 0;
+    if (!guest->vmm.channel.mapped[0])
+        return error;
     for (uint64_t offset = 0; !error && offset < 0x4000; offset += 0x1000) {
         uint64_t value = UINT32_MAX;
         error = touch(guest, offset, false, &value);
@@ -233,16 +235,15 @@ static int touch_asleep(struct guest *guest)
 /* A driver that enables the memory of a VF that sleeps. */
 static int sleep_and_wake(struct guest *guest)
 {
-    if (guest->vmm.version < 2)
-        return 0;
+    const struct vmm_channel *channel = &guest->vmm.channel;
     int error = set_power(guest, VPCI_POWER_D3);
     if (!error)
         error = config_write(guest, COMMAND, 2, COMMAND_MEMORY | COMMAND_MASTER);
-    if (!error && guest->vmm.channel.ranges[0].count)
+    if (!error && (channel->ranges[0].count || !channel->mapped[0]))
         error = touch_asleep(guest);
     if (!error)
         error = set_power(guest, VPCI_POWER_D0);
-    return !error && guest->vmm.channel.ranges[0].count ? -EPROTO : error;
+    return !error && (channel->ranges[0].count || !channel->mapped[0]) ? -EPROTO : error;
 }
 
 /* ---- interrupts, blocks ----------------------------------------------------------------------------------------- */

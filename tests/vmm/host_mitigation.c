@@ -340,13 +340,35 @@ static void a_pf_that_is_a_miniport_mitigates_nothing(void **state)
     assert_true(value == UINT64_MAX);
 }
 
-static void a_version_1_vmm_works_as_before_and_its_program_is_told(void **state)
+static int asleep_without_its_bar(struct guest *g, enum guest_step step)
+{
+    if (step == GUEST_ASLEEP) {
+        assert_false(g->vmm.channel.mapped[0]);
+        assert_int_equal(heard().count, 2);
+        assert_true(heard().mapped); /* for the program, which was told */
+    }
+    return stop_when_running(g, step);
+}
+
+static void a_version_1_vmm_has_no_bar_of_a_vf_that_sleeps_and_its_program_is_told(void **state)
+{
+    (void)state;
+    guest.vmm.highest = 1;
+    run(asleep_without_its_bar);
+    assert_int_equal(guest.vmm.version, 1);
+    assert_int_equal(guest.mitigated, 0);
+    assert_int_equal(heard().count, 0);
+    assert_true(guest.vmm.channel.mapped[0]);
+}
+
+static void a_version_1_vmm_of_a_pf_that_is_a_miniport_works_as_before(void **state)
 {
     (void)state;
     guest.vmm.highest = 1;
     run(stop_when_running);
     assert_int_equal(guest.vmm.version, 1);
-    assert_int_equal(guest.mitigated, 0);
+    assert_int_equal(heard().told, 0);
+    assert_true(guest.vmm.channel.mapped[0]);
 }
 
 static void an_interrupt_goes_where_it_was_targeted_last(void **state)
@@ -453,7 +475,9 @@ int main(void)
         CASE(a_host_program_is_told_the_same_and_asks_the_same),
         CASE(what_a_guest_leaves_asleep_is_awake_for_the_next),
         cmocka_unit_test_setup_teardown(a_pf_that_is_a_miniport_mitigates_nothing, set_up_miniport, take_down),
-        CASE(a_version_1_vmm_works_as_before_and_its_program_is_told),
+        CASE(a_version_1_vmm_has_no_bar_of_a_vf_that_sleeps_and_its_program_is_told),
+        cmocka_unit_test_setup_teardown(a_version_1_vmm_of_a_pf_that_is_a_miniport_works_as_before, set_up_miniport,
+                                        take_down),
         CASE(an_interrupt_goes_where_it_was_targeted_last),
         CASE(a_channel_that_is_closed_answers_all_that_was_asked),
         CASE(accesses_take_turns_with_what_else_is_asked_of_the_pf),

@@ -22,7 +22,7 @@ struct vmm_channel *vmm_channel_find(struct vmm *vmm, uint32_t id)
     return channel;
 }
 
-static void send_header(struct vmm_channel *channel, uint16_t type, uint32_t id)
+void vmm_channel_header(struct vmm_channel *channel, uint16_t type, uint32_t id)
 {
     if (vmm_frame_begin(channel->vmm, type, channel->id, id, sizeof(struct vfp_vmm_frame)))
         vmm_frame_end(channel->vmm);
@@ -57,8 +57,8 @@ void vmm_channel_end(struct vmm_channel *channel, const char *reason)
     if (channel->state == VMM_WAITING || channel->state == VMM_ENDED)
         return;
     channel->state = VMM_ENDED;
-    vmm_ranges_forget(channel);
-    send_header(channel, VFP_VMM_RESCIND, 0);
+    vmm_unsaid_forget(channel);
+    vmm_channel_header(channel, VFP_VMM_RESCIND, 0);
     vmbus_local_leave(channel->local, reason);
 }
 
@@ -76,6 +76,7 @@ int vmm_channel_open(struct vmm_channel *channel, const struct vfp_vmm_frame *fr
         if (sizes[i] < VFP_VMM_RING_UNIT || sizes[i] > VFP_VMM_RING_MAX || sizes[i] % VFP_VMM_RING_UNIT)
             return VFP_VMM_RULE_OPEN_SIZES;
     }
+    vmm_unsaid_forget(channel);
     int error = vmbus_local_open(channel->local, sizes[0] / VMBUS_PAGE + 1, sizes[1] / VMBUS_PAGE + 1);
     struct vfp_vmm_opened *opened =
         vmm_frame_begin(channel->vmm, VFP_VMM_OPENED, channel->id, frame->id, sizeof *opened);
@@ -101,17 +102,6 @@ int vmm_channel_close(struct vmm_channel *channel, const struct vfp_vmm_frame *f
     return 0;
 }
 
-/* Once the VSP has let go of everything and every access is answered. */
-void vmm_closed_if_settled(struct vmm_channel *channel)
-{
-    if (channel->state != VMM_CLOSING || !channel->settled || channel->window_busy || channel->register_busy ||
-        channel->retarget_busy)
-        return;
-    vmm_ranges_flush(channel);
-    channel->state = VMM_OFFERED;
-    send_header(channel, VFP_VMM_CLOSED, channel->close_id);
-}
-
 /* ---- packets ---------------------------------------------------------------------------------------------------- */
 
 /* One packet into a frame; false: there is none, or it must wait. */
@@ -119,11 +109,7 @@ static bool drain_one(struct vmm_channel *channel, struct vmbus_ring *ring, bool
 {
     struct vmbus_packet packet;
     struct vfp_vmm_packet *frame;
-    if (vmm_unread(channel->vmm) > VMM_UNREAD_SOFT)
-        vmm_flush(channel->vmm);
-    if (vmm_unread(channel->vmm) <= VMM_UNREAD_SOFT)
-        vmm_ranges_flush(channel);
-    if (vmm_unread(channel->vmm) > VMM_UNREAD_SOFT || vmbus_ring_peek(ring, &packet) != 0 ||
+    if (!vmm_has_said(channel) || !vmm_has_read(channel->vmm) || vmbus_ring_peek(ring, &packet) != 0 ||
         packet.length > VFP_VMM_PAYLOAD_MAX || vmbus_ring_space(packet.length) > channel->to_guest - channel->taken)
         return false;
     frame = vmm_frame_begin(channel->vmm, VFP_VMM_PACKET, channel->id, 0, sizeof *frame + packet.length);
@@ -224,26 +210,18 @@ int vmm_channel_window(struct vmm_channel *channel, const struct vfp_vmm_frame *
 void vmm_channel_answered(struct vmm_channel *channel)
 {
     struct vmm *vmm = channel->vmm;
-    struct vfp_vmm_window_done *done = NULL;
     uint64_t value;
     pthread_mutex_lock(&vmm->lock);
     if (channel->window_busy && vpci_window_poll(&channel->window, &value)) {
-        channel->window_busy = false;
-        if (channel->state == VMM_OPEN || channel->state == VMM_CLOSING) {
-            vmm_ranges_flush(channel);
-            done = vmm_frame_begin(vmm, VFP_VMM_WINDOW_DONE, channel->id, channel->window_id, sizeof *done);
-        }
+        const struct vfp_vmm_window_done done = {{sizeof done, VFP_VMM_WINDOW_DONE, 0, channel->id, channel->window_id},
+                                                 value};
+        vmm_answer(channel, &channel->unsaid.window, &done.frame);
     }
-    if (done) {
-        done->value = value;
-        vmm_frame_end(vmm);
-    }
-    vmm_closed_if_settled(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
 
-/* ---- interrupts and regions ------------------------------------------------------------------------------------- */
+/* ---- interrupts ------------------------------------------------------------------------------------------------- */
 
 /* A message-signalled interrupt that is raised again before it was delivered is one interrupt. */
 void vmm_channel_interrupt(struct vmm_channel *channel, uint32_t vector, bool lowest_priority, unsigned processor_count,
@@ -261,28 +239,6 @@ void vmm_channel_interrupt(struct vmm_channel *channel, uint32_t vector, bool lo
         memcpy(frame->processors, processors, processor_count * sizeof processors[0]);
         if (!vmm_is_queued(vmm, &frame->frame))
             vmm_frame_end(vmm);
-    }
-    vmm_flush(vmm);
-    pthread_mutex_unlock(&vmm->lock);
-}
-
-void vmm_channel_region(struct vmm_channel *channel, bool mapped, uint32_t region, uint64_t guest_address,
-                        uint64_t system_address, uint64_t size)
-{
-    struct vmm *vmm = channel->vmm;
-    struct vfp_vmm_region *frame = NULL;
-    pthread_mutex_lock(&vmm->lock);
-    bool open = channel->state == VMM_OPEN || channel->state == VMM_CLOSING;
-    if (open && mapped)
-        vmm_ranges_flush(channel);
-    if (open)
-        frame = vmm_frame_begin(vmm, mapped ? VFP_VMM_MAP : VFP_VMM_UNMAP, channel->id, 0, sizeof *frame);
-    if (frame) {
-        frame->region = region;
-        frame->guest_address = guest_address;
-        frame->system_address = system_address;
-        frame->size = size;
-        vmm_frame_end(vmm);
     }
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
@@ -307,9 +263,9 @@ static void on_rescinded(void *context)
     struct vmm *vmm = channel->vmm;
     pthread_mutex_lock(&vmm->lock);
     if (channel->state != VMM_WAITING && channel->state != VMM_ENDED)
-        send_header(channel, VFP_VMM_RESCIND, 0);
+        vmm_channel_header(channel, VFP_VMM_RESCIND, 0);
     channel->state = VMM_ENDED;
-    vmm_ranges_forget(channel);
+    vmm_unsaid_forget(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
@@ -320,7 +276,7 @@ static void on_settled(void *context)
     struct vmm *vmm = channel->vmm;
     pthread_mutex_lock(&vmm->lock);
     channel->settled = true;
-    vmm_closed_if_settled(channel);
+    vmm_say(channel);
     vmm_flush(vmm);
     pthread_mutex_unlock(&vmm->lock);
 }
@@ -335,7 +291,7 @@ static void on_destroyed(void *context)
         ;
     *at = channel->next;
     pthread_mutex_unlock(&vmm->lock);
-    vmm_ranges_forget(channel);
+    vmm_unsaid_forget(channel);
     free(channel);
 }
 

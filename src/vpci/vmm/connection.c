@@ -125,6 +125,13 @@ void vmm_flush(struct vmm *vmm)
     ask_for_out(vmm, connection->queued > 0);
 }
 
+bool vmm_has_read(struct vmm *vmm)
+{
+    if (vmm_unread(vmm) > VMM_UNREAD_SOFT)
+        vmm_flush(vmm);
+    return vmm_unread(vmm) <= VMM_UNREAD_SOFT;
+}
+
 /* ---- in --------------------------------------------------------------------------------------------------------- */
 
 static void observe(struct vmm *vmm, const struct vfp_vmm_frame *frame)
@@ -208,6 +215,7 @@ void vmm_connection_event(struct vmm_connection *connection, uint32_t events)
         return;
     }
     vmm_flush(vmm);
+    vmm_channels_say(vmm);
     vmm_channels_drain(vmm);
     vmm_flush(vmm);
 }

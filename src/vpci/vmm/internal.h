@@ -13,10 +13,19 @@
 #include "vpci/vmm/vmm.h"
 #include "vpci/window.h"
 
-/* Packets wait in the ring while this much is unread, so that what must not wait finds room. */
+/* While more is unread, packets wait in the ring and the rest of what a channel says in its struct vmm_unsaid: what
+ * must not wait finds room, and a VMM that reads is never taken for one that does not. */
 #define VMM_UNREAD_SOFT 65536u
 #define VMM_READ_BUFFER 65536u /* holds the longest frame */
-_Static_assert(VMM_READ_BUFFER >= VFP_VMM_FRAME_MAX && VMM_UNREAD_SOFT + VFP_VMM_FRAME_MAX < VMM_UNREAD_MAX, "buffers");
+#define VMM_REGIONS     (VFP_VMM_REGION_WINDOW + 1u)
+/* All that one channel can have to say, longest. */
+#define VMM_SAYS_MAX                                                                                                   \
+    (VFP_VMM_BARS * (sizeof(struct vfp_vmm_ranges) + VFP_VMM_RANGES_MAX * sizeof(struct vfp_vmm_range)) +              \
+     2 * VMM_REGIONS * sizeof(struct vfp_vmm_region) + sizeof(struct vfp_vmm_window_done) +                            \
+     sizeof(struct vfp_vmm_register_done) + sizeof(struct vfp_vmm_retargeted) + sizeof(struct vfp_vmm_frame))
+_Static_assert(VMM_READ_BUFFER >= VFP_VMM_FRAME_MAX && VMM_UNREAD_SOFT + VFP_VMM_FRAME_MAX < VMM_UNREAD_MAX &&
+                   VMM_UNREAD_SOFT + VMM_SAYS_MAX < VMM_UNREAD_MAX / 2,
+               "buffers");
 
 struct vmm_connection {
     struct vmm *vmm;
@@ -42,11 +51,35 @@ enum vmm_channel_state {
     VMM_ENDED,   /* RESCIND was sent, or the VMM is gone */
 };
 
-/* The last ranges of a BAR, while the VMM has much to read. */
 struct vmm_unsent {
     struct vfp_vmm_range *ranges;
     uint32_t count;
     bool waits;
+};
+
+struct vmm_region {
+    bool mapped;
+    uint64_t guest_address, system_address, size;
+};
+
+struct vmm_answer {
+    bool waits;
+    union {
+        struct vfp_vmm_frame frame;
+        struct vfp_vmm_window_done window;
+        struct vfp_vmm_register_done access;
+        struct vfp_vmm_retargeted retarget;
+    } is;
+};
+
+/* What a channel has to say while the VMM has much to read: of everything the last only, so it has a bound. */
+struct vmm_unsaid {
+    bool some;                                  /* there is something to say */
+    struct vmm_unsent ranges[VFP_VMM_BARS];     /* the last of each BAR */
+    bool mitigated[VFP_VMM_BARS];               /* it has ranges, which a VMM of version 1 cannot be told */
+    struct vmm_region now[VMM_REGIONS];         /* as the VSP has them */
+    struct vmm_region told[VMM_REGIONS];        /* as the VMM has them */
+    struct vmm_answer window, access, retarget; /* one of each at a time */
 };
 
 struct vmm_channel {
@@ -63,9 +96,9 @@ struct vmm_channel {
     bool window_busy, settled;
     uint32_t window_id, close_id;
     struct vmm_channel_asked asked;
-    bool register_busy, retarget_busy;
+    bool register_busy, retarget_busy; /* like window_busy: until the answer was said */
     uint32_t register_id, retarget_id;
-    struct vmm_unsent unsent[VFP_VMM_BARS];
+    struct vmm_unsaid unsaid;
 };
 
 struct vmm {
@@ -78,6 +111,8 @@ struct vmm {
     struct vmm_connection *connection; /* NULL: nobody */
     struct vmm_channel *channels;
     uint32_t last_id;
+    bool behind;   /* a channel could not say all */
+    uint32_t turn; /* the channel whose turn is next when the VMM has read */
     vmm_observer *observer;
     void *observer_context;
 };
@@ -101,6 +136,7 @@ void *vmm_frame_begin(struct vmm *vmm, uint16_t type, uint32_t channel, uint32_t
 void vmm_frame_end(struct vmm *vmm); /* of the one begun last: it counts */
 void vmm_flush(struct vmm *vmm);
 uint32_t vmm_unread(const struct vmm *vmm);
+bool vmm_has_read(struct vmm *vmm); /* little is unread, now that the socket was given what it takes */
 /* Is there an unread frame of those bytes behind its header, for that channel? */
 bool vmm_is_queued(const struct vmm *vmm, const struct vfp_vmm_frame *frame);
 
@@ -117,17 +153,23 @@ int vmm_channel_close(struct vmm_channel *channel, const struct vfp_vmm_frame *f
 int vmm_channel_packet(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
 int vmm_channel_credit(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
 int vmm_channel_window(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
+void vmm_channel_header(struct vmm_channel *channel, uint16_t type, uint32_t id); /* a frame that is nothing else */
 void vmm_channel_offer(struct vmm_channel *channel);
 void vmm_channel_end(struct vmm_channel *channel, const char *reason); /* tells the VMM, if it is there */
 void vmm_channels_offer(struct vmm *vmm);
 void vmm_channels_end(struct vmm *vmm, const char *reason);
-void vmm_channels_drain(struct vmm *vmm);                /* packets that waited for the socket */
-void vmm_closed_if_settled(struct vmm_channel *channel); /* CLOSED, if nothing is left to say before it */
+void vmm_channels_drain(struct vmm *vmm); /* packets that waited for the socket */
 
 /* asked.c */
 int vmm_channel_register(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
 int vmm_channel_retarget(struct vmm_channel *channel, const struct vfp_vmm_frame *frame);
-void vmm_ranges_flush(struct vmm_channel *channel);  /* those that wait are sent */
-void vmm_ranges_forget(struct vmm_channel *channel); /* they are not */
+
+/* say.c */
+bool vmm_channel_is_open(const struct vmm_channel *channel); /* OPEN or CLOSING */
+void vmm_say(struct vmm_channel *channel);      /* there is something; said now, or when the VMM has read */
+bool vmm_has_said(struct vmm_channel *channel); /* nothing is left, after another attempt */
+void vmm_answer(struct vmm_channel *channel, struct vmm_answer *answer, const struct vfp_vmm_frame *frame);
+void vmm_channels_say(struct vmm *vmm);
+void vmm_unsaid_forget(struct vmm_channel *channel);
 
 #endif

@@ -9,7 +9,8 @@
  *
  * Nothing the VMM sends is believed: a frame is whole before it is looked at, checked, then used. A broken rule costs
  * the frame, its channel or its connection (VFP_VMM_RULES), never another VMM. Nothing waits for a VMM: one that does
- * not read its socket loses its connection when more than VMM_UNREAD_MAX bytes wait for it.
+ * not read its socket loses its connection when more than VMM_UNREAD_MAX bytes wait for it; one that reads slowly is
+ * told less of what changes, and later (say.c).
  *
  * Threads: vmm_loop_run by one; the others by one thread at a time a vmm, and by any those of a channel that say so.
  */
@@ -64,7 +65,8 @@ void vmm_channel_interrupt(struct vmm_channel *channel, uint32_t vector, bool lo
 /* `region`: 0 to 5, VFP_VMM_REGION_WINDOW. */
 void vmm_channel_region(struct vmm_channel *channel, bool mapped, uint32_t region, uint64_t guest_address,
                         uint64_t system_address, uint64_t size);
-/* Nothing for a VMM of version 1. `region` 0 to 5, at most VFP_VMM_RANGES_MAX ranges. */
+/* For a VMM of version 1 the BAR is not mapped while it has ranges. `region` 0 to 5, at most VFP_VMM_RANGES_MAX ranges.
+ */
 void vmm_channel_ranges(struct vmm_channel *channel, uint32_t region, const struct vfp_vmm_range *ranges,
                         uint32_t count);
 void vmm_channel_register_done(struct vmm_channel *channel, int result, uint64_t value); /* result: 0, negative errno */
