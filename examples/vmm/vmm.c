@@ -285,7 +285,7 @@ bool vmm_is_mitigated(const struct vmm *vmm, uint32_t region, uint64_t offset, u
 {
     const struct vmm_ranges *ranges = &vmm->channel.ranges[region];
     uint32_t access = write ? VFP_VMM_RANGE_WRITES : VFP_VMM_RANGE_READS;
-    return covers(ranges, offset, access) && covers(ranges, offset + size - 1, access);
+    return covers(ranges, offset, access) || covers(ranges, offset + size - 1, access);
 }
 
 int vmm_register(struct vmm *vmm, bool write, uint32_t region, uint64_t offset, uint32_t size, uint64_t *value)

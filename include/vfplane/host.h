@@ -128,8 +128,9 @@ int vfp_adapter_power(struct vfp_adapter *adapter, unsigned state);
  * vfp_host_error() said so when vfp_adapter_start() returned it. */
 const char *vfp_adapter_state(const struct vfp_adapter *adapter);
 /* How long NDIS waits for what a miniport has pended (OIDs, MiniportPause, Restart, ResetEx) before it reports
- * *_NEVER_COMPLETED and goes on without it: milliseconds of the host's clock, 0 = for ever, at first 30000. On the
- * virtual clock that is at most two seconds of real time. For waits that begin afterwards. */
+ * *_NEVER_COMPLETED and goes on without it, and how long a PF driver that is no miniport is waited for where it has to
+ * answer at once (its IOCTLs but ATTACH, and those that are cancelled): milliseconds of the host's clock, 0 = for ever,
+ * at first 30000. On the virtual clock that is at most two seconds of real time. For waits that begin afterwards. */
 void vfp_patience_set(struct vfp_host *host, unsigned ms);
 /* The adapter's device sends interrupt message `message` (0 for a line interrupt): the driver's ISR runs at the
  * device's IRQL, then its DPC at DISPATCH_LEVEL; both have returned when this does. -EINVAL: no interrupt is
@@ -341,9 +342,10 @@ struct vfp_register {
  * block or call into the channel. -ENOMEM: it is not called. Any thread, until vfp_channel_close.
  *
  * Its result is 0, with what was read, or a negative errno; then a read gives all ones and a write has done nothing:
- * -EINVAL: bar over 5, length not 1 to 8, not all inside the BAR; -ENOENT: not, or no longer, in a range that covers
- * such an access, which the last call of `ranges` says: the guest does it itself; -ENODEV: no guest has the VF now, or
- * the card was pulled; -ETIMEDOUT: the PF driver did not answer within 30 s; -EIO: it failed. */
+ * -EINVAL: bar over 5, length not 1 to 8, not all inside the BAR, only partly in ranges that intercept it; -ENOENT: no
+ * byte of it is, or is any longer, in one, which the last call of `ranges` says: the guest does it itself; -ENODEV: no
+ * guest has the VF now, or the card was pulled; -ETIMEDOUT: the PF driver did not answer within 30 s; -EIO: it failed.
+ */
 int vfp_channel_register(struct vfp_channel *channel, const struct vfp_register *access,
                          void (*done)(void *context, int result, uint64_t value), void *context);
 

@@ -202,8 +202,8 @@ struct VFP_VMM_PACKED vfp_vmm_register {
 };
 VFP_VMM_ASSERT(sizeof(struct vfp_vmm_register) == 40, "REGISTER");
 
-/* A failed read gives all ones, a failed write did nothing; the guest goes on. ENOENT: these bytes are not, or no
- * longer, mitigated, as the last RANGES says: the guest does the access itself. */
+/* A failed read gives all ones, a failed write did nothing; the guest goes on. ENOENT: none of these bytes is, or
+ * is any longer, mitigated, as the last RANGES says: the guest does the access itself. EINVAL: only some are. */
 struct VFP_VMM_PACKED vfp_vmm_register_done {
     struct vfp_vmm_frame frame; /* id: that of the REGISTER */
     uint64_t value;             /* what was read, in the low bytes */

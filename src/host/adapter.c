@@ -103,6 +103,8 @@ NDIS_STATUS host_stack(struct vfp_adapter *adapter)
         status = adapter->generic ? vstack_create_generic(adapter->pf->pdo, &made)
                  : ndis           ? vstack_create(ndis, &made)
                                   : NDIS_STATUS_ADAPTER_NOT_FOUND;
+    if (made && adapter->host->has_patience)
+        vstack_patience_set(made, adapter->host->patience_ms);
     if (made)
         atomic_store_explicit(&adapter->stack, made, memory_order_release);
     pthread_mutex_unlock(&adapter->lock);

@@ -72,9 +72,13 @@ void vfp_patience_set(struct vfp_host *host, unsigned ms)
     host->patience_ms = ms;
     host->has_patience = true;
     HOST_ENTER(host);
-    for (struct vfp_adapter *adapter = host->adapters; adapter; adapter = (struct vfp_adapter *)adapter->owned.next)
+    for (struct vfp_adapter *adapter = host->adapters; adapter; adapter = (struct vfp_adapter *)adapter->owned.next) {
+        struct vstack *stack = atomic_load_explicit(&adapter->stack, memory_order_acquire);
         if (ndis_adapter_of(adapter->pf->pdo))
             ndis_set_patience(ndis_adapter_of(adapter->pf->pdo), ms);
+        if (stack)
+            vstack_patience_set(stack, ms);
+    }
     HOST_LEAVE();
 }
 

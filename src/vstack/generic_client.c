@@ -11,30 +11,9 @@
 
 #include <string.h>
 
-/* ---- IOCTLs that are waited for ------------------------------------------------------------------------------ */
-
-static NTSTATUS control(struct vstack_generic *generic, ULONG code, void *input, ULONG length)
-{
-    struct nt_partition *before = nt_enter(generic->partition);
-    NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
-    IO_STATUS_BLOCK result;
-    KEVENT done;
-    PIRP irp;
-
-    KeInitializeEvent(&done, NotificationEvent, FALSE);
-    irp = IoBuildDeviceIoControlRequest(code, generic->top, input, length, NULL, 0, TRUE, &done, &result);
-    if (irp) {
-        IofCallDriver(generic->top, irp);
-        KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
-        status = result.Status;
-    }
-    nt_enter(before);
-    return status;
-}
-
 /* ---- what is heard ------------------------------------------------------------------------------------------- */
 
-static bool event(struct vstack_listener *listener, const void *output)
+static void event(struct vstack_listener *listener, const void *output)
 {
     struct vstack_generic *generic = listener->generic;
     SRIOV_PNP_EVENT_COMPLETE word = {STATUS_SUCCESS};
@@ -52,12 +31,11 @@ static bool event(struct vstack_listener *listener, const void *output)
     pthread_mutex_unlock(&generic->lock);
     if (!NT_SUCCESS(word.QueryStatus))
         TRACE_REFUSE("vstack", "REBALANCE_WITH_GUESTS pci.md 3.6", "VFs are given out");
-    control(generic, IOCTL_SRIOV_EVENT_COMPLETE, &word, sizeof(word));
+    vstack_irp_call(generic, IOCTL_SRIOV_EVENT_COMPLETE, &word, sizeof(word), vstack_patience(generic));
     TRACE_DONE(span, "%s", nt_status_name(word.QueryStatus));
-    return true;
 }
 
-static bool invalidation(struct vstack_listener *listener, const void *output)
+static void invalidation(struct vstack_listener *listener, const void *output)
 {
     struct vstack *stack = listener->generic->stack;
     SRIOV_INVALIDATE_BLOCK block;
@@ -67,7 +45,6 @@ static bool invalidation(struct vstack_listener *listener, const void *output)
         vstack_invalidate_all(stack, block.BlockMask);
     else
         vstack_on_invalidate(stack, block.VfIndex, block.BlockMask);
-    return true;
 }
 
 /* ---- attached ------------------------------------------------------------------------------------------------ */
@@ -87,7 +64,7 @@ NTSTATUS vstack_client_attach(struct vstack_generic *generic)
     made = vstack_listener_make(&generic->invalidations) && made;
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_ATTACH", "the generic road");
     if (made)
-        status = control(generic, IOCTL_SRIOV_ATTACH, NULL, 0);
+        status = vstack_irp_call(generic, IOCTL_SRIOV_ATTACH, NULL, 0, 0); /* as long as a rebalance takes */
     TRACE_DONE(span, "%s", nt_status_name(status));
     if (status != STATUS_SUCCESS) {
         vstack_listener_discard(&generic->events);
@@ -106,7 +83,7 @@ void vstack_client_detach(struct vstack_generic *generic)
     generic->closing = true;
     pthread_mutex_unlock(&generic->lock);
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_DETACH", "the generic road");
-    control(generic, IOCTL_SRIOV_DETACH, NULL, 0);
+    vstack_irp_call(generic, IOCTL_SRIOV_DETACH, NULL, 0, vstack_patience(generic));
     vstack_listener_stop(&generic->events);
     vstack_listener_stop(&generic->invalidations);
     TRACE_DONE(span, "detached");

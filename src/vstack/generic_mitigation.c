@@ -2,108 +2,15 @@
  *
  * Mitigated ranges: pages of a VF's BARs that the guest must not reach, because the PF driver answers for them (pci.md
  * 3.4, 3.7). For each VF that is given out one IOCTL_SRIOV_MITIGATED_RANGE_UPDATE is pending; when it completes, and
- * when the VF is given out, the ranges of all BARs are asked for (generic_ranges.c). They replace the old ones when
- * every BAR's are good: a PF driver that says nonsense leaves what was in force. What becomes of them is in traps.c.
+ * when the VF is given out, the ranges of all BARs are asked for (generic_steps.c, generic_ranges.c). They replace the
+ * old ones when every BAR's are good: a PF driver that says nonsense leaves what was in force. What becomes of them is
+ * in traps.c.
  */
-#include "vstack/generic_road.h"
+#include "vstack/generic_mitigation.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define ATTEMPTS 4u /* at counts that change before the ranges are there */
-
-/* ---- asking, one at a time --------------------------------------------------------------------------------------- */
-
-static NTSTATUS query(struct vstack_mitigation *mitigation)
-{
-    struct vstack_list lists[VSTACK_BARS] = {0};
-    NTSTATUS status = STATUS_BUFFER_TOO_SMALL;
-
-    TRACE_DOOR(span, "vstack", "mitigated ranges", "VF %u", mitigation->vf->id);
-    for (unsigned i = 0; i < ATTEMPTS && status == STATUS_BUFFER_TOO_SMALL; i++) {
-        vstack_lists_free(lists);
-        status = vstack_ranges_ask(mitigation, lists);
-    }
-    if (status == STATUS_SUCCESS)
-        vstack_traps_replace(mitigation->vf, lists);
-    else if (status == STATUS_BUFFER_TOO_SMALL)
-        vstack_ranges_refuse(mitigation, "RANGES_UNSTEADY pci.md 5.9", "counts that change with every question",
-                             ATTEMPTS);
-    vstack_lists_free(lists);
-    TRACE_DONE(span, "%s", nt_status_name(status));
-    return status;
-}
-
-/* Asks as long as there is something new, unless another thread does. */
-static void refresh(struct vstack_mitigation *mitigation)
-{
-    struct vstack_generic *generic = mitigation->updates.generic;
-    NTSTATUS status;
-
-    pthread_mutex_lock(&generic->lock);
-    while (!mitigation->busy && atomic_exchange(&mitigation->changed, false)) {
-        mitigation->busy = true;
-        pthread_mutex_unlock(&generic->lock);
-        status = query(mitigation);
-        pthread_mutex_lock(&generic->lock);
-        mitigation->status = status;
-        mitigation->busy = false;
-        mitigation->rounds++;
-        pthread_cond_broadcast(&generic->changed);
-    }
-    pthread_mutex_unlock(&generic->lock);
-}
-
-/* An asking under way may have begun before the change; the second one from now has not. Nobody waits for a PF driver
- * that lets the question wait. */
-void vstack_mitigation_catch_up(struct vstack_vf *vf)
-{
-    struct vstack_mitigation *mitigation = vf->mitigation;
-    struct vstack_generic *generic = vf->stack->generic;
-    uint64_t enough;
-
-    if (!mitigation)
-        return;
-    pthread_mutex_lock(&generic->lock);
-    enough = mitigation->rounds + 2;
-    while ((mitigation->busy || atomic_load(&mitigation->changed)) && !mitigation->pended &&
-           mitigation->rounds < enough)
-        pthread_cond_wait(&generic->changed, &generic->lock);
-    pthread_mutex_unlock(&generic->lock);
-}
-
-/* ---- updates ----------------------------------------------------------------------------------------------------- */
-
-static bool is_ours(const struct vstack_listener *listener, const void *output)
-{
-    return memcmp(output, &listener->question, sizeof(listener->question)) == 0;
-}
-
-static void arrived(struct vstack_listener *listener, const void *output)
-{
-    if (is_ours(listener, output))
-        atomic_store(&listener->vf->mitigation->changed, true);
-}
-
-static bool heard(struct vstack_listener *listener, const void *output)
-{
-    USHORT named;
-
-    if (is_ours(listener, output))
-        return true;
-    memcpy(&named, output, sizeof(named));
-    TRACE_REFUSE("vstack", "RANGE_UPDATE_VF pci.md 3.7", "an update for VF %u, asked for VF %u", named,
-                 listener->question);
-    return false;
-}
-
-/* Pending again before the question, so that no change falls between them. */
-static void listening(struct vstack_listener *listener)
-{
-    refresh(listener->vf->mitigation);
-}
-
-/* ---- life -------------------------------------------------------------------------------------------------------- */
+/* ---- the interface ----------------------------------------------------------------------------------------------- */
 
 void vstack_mitigation_find(struct vstack_generic *generic, PDEVICE_OBJECT pdo)
 {
@@ -130,12 +37,16 @@ void vstack_mitigation_lose(struct vstack_generic *generic)
     found->Size = 0;
 }
 
-static void discard(struct vstack_mitigation *mitigation)
-{
-    struct nt_partition *before = nt_enter(mitigation->updates.generic->partition);
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
-    if (mitigation->irp)
-        IoFreeIrp(mitigation->irp);
+static void discard(struct vstack_mitigation *mitigation, struct vstack_generic *generic)
+{
+    struct nt_partition *before = nt_enter(generic->partition);
+
+    vstack_irp_end(mitigation->update);
+    vstack_asking_end(&mitigation->asking);
+    if (mitigation->work)
+        IoFreeWorkItem(mitigation->work);
     nt_enter(before);
     free(mitigation);
 }
@@ -149,69 +60,100 @@ static struct vstack_mitigation *make(struct vstack_vf *vf)
     if (!mitigation)
         return NULL;
     mitigation->vf = vf;
-    mitigation->updates = (struct vstack_listener){.generic = generic,
-                                                   .code = IOCTL_SRIOV_MITIGATED_RANGE_UPDATE,
-                                                   .input = sizeof(SRIOV_MITIGATED_RANGE_UPDATE_INPUT),
-                                                   .size = sizeof(SRIOV_MITIGATED_RANGE_UPDATE_OUTPUT),
-                                                   .heard = heard,
-                                                   .arrived = arrived,
-                                                   .listening = listening,
-                                                   .vf = vf,
-                                                   .question = vf->id};
     before = nt_enter(generic->partition);
-    mitigation->irp = IoAllocateIrp(generic->top->StackSize, FALSE);
+    KeInitializeEvent(&mitigation->moved, SynchronizationEvent, FALSE);
+    mitigation->work = IoAllocateWorkItem(generic->top);
     nt_enter(before);
-    if (mitigation->irp && vstack_listener_make(&mitigation->updates))
+    mitigation->update = vstack_irp_make(generic, sizeof(ULONG64));
+    if (vstack_asking_make(&mitigation->asking, vf) && mitigation->update && mitigation->work) {
+        vstack_steps_attach(mitigation);
         return mitigation;
-    if (mitigation->irp)
-        vstack_listener_discard(&mitigation->updates);
-    discard(mitigation);
+    }
+    discard(mitigation, generic);
     return NULL;
 }
 
-/* A VF whose ranges are not known for want of memory is not given out: its guest would reach what it must not. */
+static bool knows(const struct vstack_mitigation *mitigation, uint64_t announced)
+{
+    return mitigation->known >= announced;
+}
+
+/* What the first asking came to. */
+static NDIS_STATUS learn(struct vstack_mitigation *mitigation, struct vstack_generic *generic)
+{
+    NTSTATUS status;
+
+    pthread_mutex_lock(&generic->lock);
+    mitigation->announced = 1;
+    status = vstack_steps_until(mitigation, knows, 1, vstack_patience(generic)) ? mitigation->status
+                                                                                : NDIS_STATUS_REQUEST_ABORTED;
+    vstack_steps_leave(mitigation);
+    return status == STATUS_NOT_SUPPORTED || status == STATUS_INVALID_DEVICE_REQUEST ? NDIS_STATUS_SUCCESS : status;
+}
+
 NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf)
 {
     struct vstack_generic *generic = vf->stack->generic;
-    struct nt_partition *before;
-    NTSTATUS first;
 
     if (!generic->mitigable.Size)
         return NDIS_STATUS_SUCCESS;
     if (!vstack_traps_begin(vf))
         return NDIS_STATUS_RESOURCES;
     vf->mitigation = make(vf);
-    if (!vf->mitigation)
-        return NDIS_STATUS_RESOURCES;
-    atomic_store(&vf->mitigation->changed, true);
-    vstack_listener_start(&vf->mitigation->updates);
-    before = nt_enter(generic->partition);
-    refresh(vf->mitigation);
-    nt_enter(before);
-    pthread_mutex_lock(&generic->lock);
-    first = vf->mitigation->status;
-    pthread_mutex_unlock(&generic->lock);
-    return first == STATUS_INSUFFICIENT_RESOURCES ? NDIS_STATUS_RESOURCES : NDIS_STATUS_SUCCESS;
+    return vf->mitigation ? learn(vf->mitigation, generic) : NDIS_STATUS_RESOURCES;
+}
+
+static bool is_quiet(const struct vstack_mitigation *mitigation, uint64_t unused)
+{
+    (void)unused;
+    return !mitigation->running && !mitigation->queued;
 }
 
 void vstack_mitigation_end(struct vstack_vf *vf)
 {
     struct vstack_mitigation *mitigation = vf->mitigation;
     struct vstack_generic *generic = vf->stack->generic;
-    struct nt_partition *before;
 
     if (mitigation) {
-        before = nt_enter(generic->partition);
         pthread_mutex_lock(&generic->lock);
-        mitigation->updates.closing = true;
+        mitigation->closing = true;
         pthread_mutex_unlock(&generic->lock);
-        IoCancelIrp(mitigation->irp);
-        nt_enter(before);
-        vstack_listener_stop(&mitigation->updates);
+        vstack_irp_cancel(mitigation->update);
+        vstack_irp_cancel(mitigation->asking.sent);
+        pthread_mutex_lock(&generic->lock);
+        vstack_steps_until(mitigation, is_quiet, 0, 0);
+        pthread_mutex_unlock(&generic->lock);
         vf->mitigation = NULL;
-        discard(mitigation);
+        discard(mitigation, generic);
     }
     vstack_traps_end(vf);
+}
+
+/* ---- what is known ----------------------------------------------------------------------------------------------- */
+
+/* What was announced has arrived: an update is pending, or one was given to the PF driver since. */
+static bool has_heard(const struct vstack_mitigation *mitigation, uint64_t listens)
+{
+    return mitigation->pended || mitigation->deaf || mitigation->listens > listens ||
+           (mitigation->update->out && !mitigation->running);
+}
+
+static bool knows_or_waits(const struct vstack_mitigation *mitigation, uint64_t announced)
+{
+    return mitigation->pended || knows(mitigation, announced);
+}
+
+void vstack_mitigation_catch_up(struct vstack_vf *vf)
+{
+    struct vstack_mitigation *mitigation = vf->mitigation;
+    struct vstack_generic *generic = vf->stack->generic;
+
+    if (!mitigation)
+        return;
+    pthread_mutex_lock(&generic->lock);
+    vstack_steps_until(mitigation, has_heard, mitigation->listens, 0);
+    vstack_steps_until(mitigation, knows_or_waits, mitigation->announced, 0);
+    vstack_steps_leave(mitigation);
 }
 
 /* ---- an access --------------------------------------------------------------------------------------------------- */

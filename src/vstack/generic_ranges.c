@@ -2,128 +2,19 @@
  *
  * What a PF driver says of its mitigated ranges, asked for and judged (pci.md 3.7, 5.9).
  */
-#include "vstack/generic_road.h"
+#include "vstack/generic_mitigation.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 4096u
-/* Both IOCTLs complete at once (pci.md 3.1); a PF driver that lets one wait may do so for as long as a miniport may. */
-#define PATIENCE_MS 30000
+#define PAGE     4096u
+#define ATTEMPTS 4u /* at counts that change before the ranges are there */
+#define COUNTS   (-1)
 
-/* ---- IOCTLs that are waited for ---------------------------------------------------------------------------------- */
-
-static NTSTATUS wake(PDEVICE_OBJECT device, PIRP irp, PVOID context)
+static NTSTATUS refuse(const struct vstack_asking *asking, const char *rule, const char *what, ULONG64 value)
 {
-    (void)device, (void)irp;
-    KeSetEvent(context, IO_NO_INCREMENT, FALSE);
-    return STATUS_MORE_PROCESSING_REQUIRED;
-}
-
-static void set_pended(struct vstack_mitigation *mitigation, bool pended)
-{
-    struct vstack_generic *generic = mitigation->updates.generic;
-
-    pthread_mutex_lock(&generic->lock);
-    mitigation->pended = pended;
-    pthread_cond_broadcast(&generic->changed);
-    pthread_mutex_unlock(&generic->lock);
-}
-
-/* No worker is held for longer than that, unless the PF driver keeps even what is cancelled. */
-static void wait_patiently(struct vstack_mitigation *mitigation, PKEVENT done)
-{
-    LARGE_INTEGER patience = {.QuadPart = -10000ll * PATIENCE_MS};
-
-    set_pended(mitigation, true);
-    if (KeWaitForSingleObject(done, Executive, KernelMode, FALSE, &patience) == STATUS_TIMEOUT) {
-        TRACE_REFUSE("vstack", "SRIOV_IOCTL_PENDS pci.md 3.1", "VF %u: no answer for %u s, cancelled",
-                     mitigation->vf->id, PATIENCE_MS / 1000);
-        IoCancelIrp(mitigation->irp);
-        KeWaitForSingleObject(done, Executive, KernelMode, FALSE, NULL);
-    }
-    set_pended(mitigation, false);
-}
-
-/* `buffer` holds the input before and the output after. The VF's end cancels a request that waits. */
-static NTSTATUS ask(struct vstack_mitigation *mitigation, ULONG code, void *buffer, ULONG input, ULONG output,
-                    ULONG_PTR *information)
-{
-    struct vstack_generic *generic = mitigation->updates.generic;
-    PIRP irp = mitigation->irp;
-    bool closing;
-    KEVENT done;
-
-    KeInitializeEvent(&done, NotificationEvent, FALSE);
-    pthread_mutex_lock(&generic->lock);
-    closing = mitigation->updates.closing;
-    if (!closing)
-        vstack_control_irp(irp, code, buffer, input, output, wake, &done);
-    pthread_mutex_unlock(&generic->lock);
-    if (closing)
-        return STATUS_CANCELLED;
-    if (IofCallDriver(generic->top, irp) == STATUS_PENDING)
-        wait_patiently(mitigation, &done);
-    *information = irp->IoStatus.Information;
-    return irp->IoStatus.Status;
-}
-
-NTSTATUS vstack_ranges_refuse(const struct vstack_mitigation *mitigation, const char *rule, const char *what,
-                              ULONG64 value)
-{
-    TRACE_REFUSE("vstack", rule, "VF %u: %s (%llu)", mitigation->vf->id, what, (unsigned long long)value);
+    TRACE_REFUSE("vstack", rule, "VF %u: %s (%llu)", asking->vf->id, what, (unsigned long long)value);
     return STATUS_INVALID_DEVICE_STATE;
-}
-
-static NTSTATUS ask_counts(struct vstack_mitigation *mitigation, SRIOV_MITIGATED_RANGE_COUNT_OUTPUT *counts)
-{
-    ULONG_PTR information = 0;
-    NTSTATUS status;
-
-    memset(counts, 0, sizeof(*counts));
-    memcpy(counts, &mitigation->vf->id, sizeof(SRIOV_MITIGATED_RANGE_COUNT_INPUT));
-    TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT", "VF %u", mitigation->vf->id);
-    status = ask(mitigation, IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, counts, sizeof(SRIOV_MITIGATED_RANGE_COUNT_INPUT),
-                 sizeof(*counts), &information);
-    TRACE_DONE(span, "%s", nt_status_name(status));
-    if (status != STATUS_SUCCESS)
-        return NT_SUCCESS(status)
-                   ? vstack_ranges_refuse(mitigation, "RANGE_COUNT_ANSWER pci.md 5.9", "no final status", status)
-                   : status;
-    if (information != sizeof(*counts))
-        return vstack_ranges_refuse(mitigation, "RANGE_COUNT_ANSWER pci.md 5.9", "bytes instead of 24", information);
-    for (unsigned i = 0; i < VSTACK_BARS; i++) {
-        if (counts->RangeCount[i] > VSTACK_RANGES_MAX)
-            return vstack_ranges_refuse(mitigation, "RANGES_MAX pci.md 3.7", "more ranges than are believed",
-                                        counts->RangeCount[i]);
-    }
-    return STATUS_SUCCESS;
-}
-
-/* STATUS_BUFFER_TOO_SMALL: there are no longer `count` of them. */
-static NTSTATUS ask_ranges(struct vstack_mitigation *mitigation, unsigned bar, ULONG count)
-{
-    const SRIOV_MITIGATED_RANGES_INPUT input = {.VfIndex = mitigation->vf->id, .BarNumber = (UCHAR)bar};
-    ULONG bytes = count * (ULONG)sizeof(mitigation->answer[0]);
-    ULONG_PTR information = 0;
-    NTSTATUS status;
-
-    memset(mitigation->answer, 0, sizeof(mitigation->answer));
-    memcpy(mitigation->answer, &input, sizeof(input));
-    TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_QUERY_MITIGATED_RANGES", "VF %u: BAR %u", mitigation->vf->id, bar);
-    status =
-        ask(mitigation, IOCTL_SRIOV_QUERY_MITIGATED_RANGES, mitigation->answer, sizeof(input), bytes, &information);
-    TRACE_DONE(span, "%s", nt_status_name(status));
-    if (status != STATUS_SUCCESS)
-        return NT_SUCCESS(status)
-                   ? vstack_ranges_refuse(mitigation, "RANGES_ANSWER pci.md 5.9", "no final status", status)
-                   : status;
-    if (information < bytes && information % sizeof(mitigation->answer[0]) == 0)
-        return STATUS_BUFFER_TOO_SMALL;
-    if (information != bytes)
-        return vstack_ranges_refuse(mitigation, "RANGES_ANSWER pci.md 5.9", "bytes are no such number of ranges",
-                                    information);
-    return STATUS_SUCCESS;
 }
 
 /* ---- what may be believed ---------------------------------------------------------------------------------------- */
@@ -146,46 +37,143 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* `list` has a place for each. */
-static NTSTATUS believe(struct vstack_mitigation *mitigation, unsigned bar, ULONG count, struct vstack_range *list)
+static NTSTATUS believe(const struct vstack_asking *asking, ULONG count, struct vstack_range *list)
 {
+    const SRIOV_MITIGATED_RANGES_OUTPUT *answer = (const void *)asking->sent->buffer;
+
     for (ULONG i = 0; i < count; i++) {
-        const SRIOV_MITIGATED_RANGES_OUTPUT *range = &mitigation->answer[i];
-        const char *reason = wrong(range, mitigation->vf->bars[bar].size);
+        const SRIOV_MITIGATED_RANGES_OUTPUT *range = &answer[i];
+        const char *reason = wrong(range, asking->vf->bars[asking->bar].size);
         if (reason)
-            return vstack_ranges_refuse(mitigation, "MITIGATED_RANGE pci.md 3.7", reason, range->BasePageNumber);
+            return refuse(asking, "MITIGATED_RANGE pci.md 3.7", reason, range->BasePageNumber);
         list[i] = (struct vstack_range){range->BasePageNumber * PAGE, (ULONG64)range->PageCount * PAGE,
                                         range->InterceptReads != 0, range->InterceptWrites != 0};
     }
     qsort(list, count, sizeof(*list), by_offset);
     for (ULONG i = 1; i < count; i++) {
         if (list[i].offset - list[i - 1].offset < list[i - 1].length)
-            return vstack_ranges_refuse(mitigation, "MITIGATED_RANGE pci.md 3.7", "ranges overlap",
-                                        list[i].offset / PAGE);
+            return refuse(asking, "MITIGATED_RANGE pci.md 3.7", "ranges overlap", list[i].offset / PAGE);
     }
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS take_bar(struct vstack_mitigation *mitigation, unsigned bar, ULONG count, struct vstack_list *list)
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+/* What is no success is the answer, but for statuses that only look like one. */
+static NTSTATUS status_of(const struct vstack_asking *asking, const char *rule)
 {
-    NTSTATUS status = ask_ranges(mitigation, bar, count);
+    NTSTATUS status = asking->sent->irp->IoStatus.Status;
+    return status != STATUS_SUCCESS && NT_SUCCESS(status) ? refuse(asking, rule, "no final status", status) : status;
+}
+
+static NTSTATUS take_counts(struct vstack_asking *asking)
+{
+    const ULONG_PTR information = asking->sent->irp->IoStatus.Information;
+    NTSTATUS status = status_of(asking, "RANGE_COUNT_ANSWER pci.md 5.9");
 
     if (status != STATUS_SUCCESS)
         return status;
-    list->ranges = calloc(count, sizeof(*list->ranges));
-    if (!list->ranges)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    list->count = count;
-    return believe(mitigation, bar, count, list->ranges);
+    if (information != sizeof(asking->counts))
+        return refuse(asking, "RANGE_COUNT_ANSWER pci.md 5.9", "bytes instead of 24", information);
+    memcpy(&asking->counts, asking->sent->buffer, sizeof(asking->counts));
+    for (unsigned i = 0; i < VSTACK_BARS; i++) {
+        if (asking->counts.RangeCount[i] > VSTACK_RANGES_MAX)
+            return refuse(asking, "RANGES_MAX pci.md 3.7", "more ranges than are believed",
+                          asking->counts.RangeCount[i]);
+    }
+    return STATUS_SUCCESS;
 }
 
-NTSTATUS vstack_ranges_ask(struct vstack_mitigation *mitigation, struct vstack_list lists[VSTACK_BARS])
+static ULONG bytes_of(const struct vstack_asking *asking)
 {
-    SRIOV_MITIGATED_RANGE_COUNT_OUTPUT counts;
-    NTSTATUS status = ask_counts(mitigation, &counts);
+    return asking->counts.RangeCount[asking->bar] * (ULONG)sizeof(SRIOV_MITIGATED_RANGES_OUTPUT);
+}
 
-    for (unsigned i = 0; i < VSTACK_BARS && status == STATUS_SUCCESS; i++) {
-        if (counts.RangeCount[i])
-            status = take_bar(mitigation, i, counts.RangeCount[i], &lists[i]);
+/* STATUS_BUFFER_TOO_SMALL: there are no longer as many as were counted. */
+static NTSTATUS take_ranges(struct vstack_asking *asking)
+{
+    const ULONG_PTR information = asking->sent->irp->IoStatus.Information;
+    struct vstack_list *list = &asking->lists[asking->bar];
+    NTSTATUS status = status_of(asking, "RANGES_ANSWER pci.md 5.9");
+
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (information < bytes_of(asking) && information % sizeof(SRIOV_MITIGATED_RANGES_OUTPUT) == 0)
+        return STATUS_BUFFER_TOO_SMALL;
+    if (information != bytes_of(asking))
+        return refuse(asking, "RANGES_ANSWER pci.md 5.9", "bytes are no such number of ranges", information);
+    list->count = asking->counts.RangeCount[asking->bar];
+    list->ranges = calloc(list->count, sizeof(*list->ranges));
+    return list->ranges ? believe(asking, list->count, list->ranges) : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+bool vstack_asking_make(struct vstack_asking *asking, struct vstack_vf *vf)
+{
+    asking->vf = vf;
+    asking->sent = vstack_irp_make(vf->stack->generic, VSTACK_RANGES_MAX * sizeof(SRIOV_MITIGATED_RANGES_OUTPUT));
+    return asking->sent != NULL;
+}
+
+void vstack_asking_end(struct vstack_asking *asking)
+{
+    vstack_lists_free(asking->lists);
+    vstack_irp_end(asking->sent);
+}
+
+static void begin_again(struct vstack_asking *asking)
+{
+    vstack_lists_free(asking->lists);
+    asking->bar = COUNTS;
+}
+
+void vstack_asking_begin(struct vstack_asking *asking)
+{
+    asking->attempts = 0;
+    begin_again(asking);
+}
+
+const char *vstack_asking_name(const struct vstack_asking *asking)
+{
+    return asking->bar == COUNTS ? "IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT" : "IOCTL_SRIOV_QUERY_MITIGATED_RANGES";
+}
+
+void vstack_asking_prepare(struct vstack_asking *asking)
+{
+    const SRIOV_MITIGATED_RANGES_INPUT input = {.VfIndex = asking->vf->id, .BarNumber = (UCHAR)asking->bar};
+    bool counts = asking->bar == COUNTS;
+    ULONG output = counts ? sizeof(asking->counts) : bytes_of(asking);
+    ULONG length = counts ? sizeof(SRIOV_MITIGATED_RANGE_COUNT_INPUT) : sizeof(input);
+
+    memset(asking->sent->buffer, 0, VSTACK_RANGES_MAX * sizeof(SRIOV_MITIGATED_RANGES_OUTPUT));
+    memcpy(asking->sent->buffer, &input, length);
+    vstack_irp_prepare(asking->sent,
+                       counts ? IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT : IOCTL_SRIOV_QUERY_MITIGATED_RANGES, length,
+                       output);
+}
+
+/* To the next BAR that has some; false: that was the last. */
+static bool advance(struct vstack_asking *asking)
+{
+    do
+        asking->bar++;
+    while (asking->bar < (int)VSTACK_BARS && !asking->counts.RangeCount[asking->bar]);
+    return asking->bar < (int)VSTACK_BARS;
+}
+
+bool vstack_asking_judge(struct vstack_asking *asking, NTSTATUS *status)
+{
+    *status = asking->bar == COUNTS ? take_counts(asking) : take_ranges(asking);
+    TRACE_NOTE("vstack", "%s, VF %u: %s", vstack_asking_name(asking), asking->vf->id, nt_status_name(*status));
+    if (*status == STATUS_SUCCESS)
+        return !advance(asking);
+    if (*status != STATUS_BUFFER_TOO_SMALL)
+        return true;
+    if (++asking->attempts < ATTEMPTS) {
+        begin_again(asking);
+        return false;
     }
-    return status;
+    refuse(asking, "RANGES_UNSTEADY pci.md 5.9", "counts that change with every question", ATTEMPTS);
+    return true;
 }

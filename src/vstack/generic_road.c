@@ -241,6 +241,12 @@ static NTSTATUS take_interface(struct vstack_generic *generic, PDEVICE_OBJECT pd
     return STATUS_INVALID_BUFFER_SIZE;
 }
 
+void vstack_patience_set(struct vstack *stack, unsigned ms)
+{
+    if (stack->generic)
+        atomic_store(&stack->generic->patience, ms);
+}
+
 bool vstack_is_generic(PDEVICE_OBJECT pdo)
 {
     SRIOV_DEVICE_INTERFACE_STANDARD_2 pf = {0};
@@ -285,6 +291,7 @@ NTSTATUS vstack_create_generic(PDEVICE_OBJECT pdo, struct vstack **out)
     generic->top = IoGetAttachedDeviceReference(pdo);
     pthread_mutex_init(&generic->lock, NULL);
     pthread_cond_init(&generic->changed, NULL);
+    atomic_init(&generic->patience, VSTACK_PATIENCE_MS);
     status = open_road(generic, pdo);
     if (NT_SUCCESS(status)) {
         *out = stack;

@@ -13,23 +13,36 @@
 
 #include "vstack/internal.h"
 
+#define VSTACK_PATIENCE_MS 30000u /* at first */
+
+/* An IOCTL of ours at the PF driver, or on its way back (generic_irp.c). Who sends it is one thread at a time. */
+struct vstack_irp {
+    struct vstack_generic *generic;
+    struct nt_partition *partition;
+    PIRP irp;
+    ULONG code;
+    atomic_int state;
+    KEVENT moved; /* set when it is back */
+    bool out;     /* the PF driver has it; generic->lock */
+    bool at_once; /* it completed inside vstack_irp_send(), on that thread; generic->lock */
+    /* The four below are set by who keeps it, once. Back: generic->lock held, <= DISPATCH_LEVEL; returns the item that
+     * is to be queued with `routine`, or NULL. May be NULL. */
+    PIO_WORKITEM (*back)(struct vstack_irp *sent);
+    PIO_WORKITEM_ROUTINE routine;
+    void *owner;
+    ULONG64 buffer[]; /* input and output (METHOD_BUFFERED) */
+};
+
 /* An IOCTL that the stack keeps pending at the PF driver (generic_listener.c). */
 struct vstack_listener {
     struct vstack_generic *generic;
-    ULONG code, input, size; /* bytes in and out; one buffer holds both (METHOD_BUFFERED) */
-    /* Something was heard; false: it was no answer, and the PF driver is not asked again. PASSIVE_LEVEL. */
-    bool (*heard)(struct vstack_listener *listener, const void *output);
-    /* The two below may be NULL. At completion, <= DISPATCH_LEVEL, nothing held; and when it is pending again. */
-    void (*arrived)(struct vstack_listener *listener, const void *output);
-    void (*listening)(struct vstack_listener *listener);
-    struct vstack_vf *vf; /* whose it is, NULL: the PF's */
-    PIRP irp;
+    ULONG code, size; /* bytes out */
+    /* Something was heard. PASSIVE_LEVEL. */
+    void (*heard)(struct vstack_listener *listener, const void *output);
+    struct vstack_irp *sent;
     PIO_WORKITEM work;
-    UCHAR output[sizeof(SRIOV_INVALIDATE_BLOCK)];
-    USHORT question; /* the input, put into the buffer each time */
+    KEVENT moved;
     unsigned inside; /* work under way, generic->lock */
-    bool closing;    /* is not made pending again; generic->lock */
-    bool ended;      /* not pending, and will not be again; generic->lock */
 };
 
 struct vstack_generic {
@@ -39,6 +52,8 @@ struct vstack_generic {
     SRIOV_DEVICE_INTERFACE_STANDARD_2 pf;
     MITIGABLE_DEVICE_INTERFACE mitigable; /* Size 0: it has none */
     ULONG num_vfs;                        /* of the switch */
+
+    atomic_uint patience; /* ms of the partition's clock; 0: for ever */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -74,45 +89,47 @@ NDIS_STATUS vstack_generic_resource(struct vstack_generic *generic, USHORT vf, U
 /* A routine that the PF driver left NULL (pci.md 3.5). */
 #define VSTACK_MISSING NDIS_STATUS_NOT_SUPPORTED
 
+/* generic_irp.c. PASSIVE_LEVEL. */
+struct vstack_irp *vstack_irp_make(struct vstack_generic *generic, size_t bytes); /* NULL: no memory */
+/* To be sent next; the buffer holds the input. It is not out. generic->lock held where another may cancel it. */
+void vstack_irp_prepare(struct vstack_irp *sent, ULONG code, ULONG input, ULONG output);
+void vstack_irp_send(struct vstack_irp *sent);
+void vstack_irp_cancel(struct vstack_irp *sent);
+bool vstack_irp_wait(struct vstack_irp *sent, unsigned ms); /* until it is back; false: it is not. 0: for ever */
+/* Cancels it and waits, with the PF driver's patience. It may not be used any more. NULL: nothing. */
+void vstack_irp_end(struct vstack_irp *sent);
+/* Makes, sends, waits and ends one: its status, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT. */
+NTSTATUS vstack_irp_call(struct vstack_generic *generic, ULONG code, const void *input, ULONG length, unsigned ms);
+/* generic->lock held, let go meanwhile: until that event is set; false: not in that time. */
+bool vstack_moved(struct vstack_generic *generic, PKEVENT moved, unsigned ms);
+static inline unsigned vstack_patience(struct vstack_generic *generic)
+{
+    return atomic_load(&generic->patience);
+}
+
 /* generic_listener.c. PASSIVE_LEVEL. */
-/* An IRP of ours, to be sent as that IOCTL: the buffer holds input and output (METHOD_BUFFERED). */
-void vstack_control_irp(PIRP irp, ULONG code, void *buffer, ULONG input, ULONG output, PIO_COMPLETION_ROUTINE completed,
-                        void *context);
 bool vstack_listener_make(struct vstack_listener *listener); /* all but its own set; false: no memory */
 void vstack_listener_discard(struct vstack_listener *listener);
 void vstack_listener_start(struct vstack_listener *listener);
 void vstack_listener_stop(struct vstack_listener *listener); /* waits until nothing of it is under way */
-
-/* The mitigated ranges of a VF that is given out. */
-struct vstack_mitigation {
-    struct vstack_vf *vf;
-    struct vstack_listener updates;
-    PIRP irp; /* of the two IOCTLs that are waited for */
-    atomic_bool changed;
-    /* All under generic->lock: */
-    bool busy;       /* somebody asks */
-    bool pended;     /* and the PF driver lets it wait */
-    uint64_t rounds; /* askings that have ended */
-    NTSTATUS status; /* of the last one */
-    SRIOV_MITIGATED_RANGES_OUTPUT answer[VSTACK_RANGES_MAX];
-};
-
-/* generic_ranges.c. PASSIVE_LEVEL, by one thread at a time. */
-/* Empty lists are filled, all or none of them good. STATUS_BUFFER_TOO_SMALL: a count changed meanwhile. */
-NTSTATUS vstack_ranges_ask(struct vstack_mitigation *mitigation, struct vstack_list lists[VSTACK_BARS]);
-/* Said in the trace; STATUS_INVALID_DEVICE_STATE. */
-NTSTATUS vstack_ranges_refuse(const struct vstack_mitigation *mitigation, const char *rule, const char *what,
-                              ULONG64 value);
+/* Success, and as many bytes as were asked for? */
+bool vstack_irp_answers(const struct vstack_irp *sent, ULONG_PTR bytes);
+/* Said in the trace: a PF driver that answers so will answer so again, and is not asked again. */
+void vstack_irp_refuse(const struct vstack_irp *sent);
 
 /* generic_mitigation.c: the pages of a VF that the PF driver answers for. PASSIVE_LEVEL. */
 /* The interface, if the device has it; without it no VF of this PF has such pages. */
 void vstack_mitigation_find(struct vstack_generic *generic, PDEVICE_OBJECT pdo);
 void vstack_mitigation_lose(struct vstack_generic *generic);
-/* From a VF's first owner to its end: one IOCTL_SRIOV_MITIGATED_RANGE_UPDATE is pending for it, and its ranges are
- * those that the PF driver named last. NDIS_STATUS_RESOURCES. */
+/* From here to the VF's end one IOCTL_SRIOV_MITIGATED_RANGE_UPDATE is pending for it, and its ranges are those that the
+ * PF driver named last. A PF driver that knows no such IOCTL has none (STATUS_NOT_SUPPORTED,
+ * STATUS_INVALID_DEVICE_REQUEST); whatever else keeps the first ranges from being known is a failure, for its guest
+ * would reach what it must not: NDIS_STATUS_RESOURCES, NDIS_STATUS_REQUEST_ABORTED (no answer in the PF driver's
+ * patience), else what the PF driver said. */
 NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf);
 void vstack_mitigation_end(struct vstack_vf *vf);
-/* What the PF driver announced was asked for and told when this returns, unless the PF driver lets it wait. */
+/* What the PF driver announced before the call was asked for and told when this returns, unless it lets the question
+ * wait. */
 void vstack_mitigation_catch_up(struct vstack_vf *vf);
 NDIS_STATUS vstack_mitigation_access(struct vstack_vf *vf); /* what was staged; in turn */
 

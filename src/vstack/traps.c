@@ -134,32 +134,37 @@ void vstack_traps_bar(struct vstack_vf *vf, unsigned index, bool mapped)
 
 /* ---- an access --------------------------------------------------------------------------------------------------- */
 
-/* vf->lock held. */
-static bool intercepts(const struct vstack_traps *traps, unsigned bar, ULONG64 at, bool read)
+/* How many of the bytes; vf->lock held. */
+static ULONG intercepted(const struct vstack_traps *traps, unsigned bar, ULONG64 at, ULONG length, bool read)
 {
     const struct vstack_list *list = &traps->bar[bar].list;
+    ULONG bytes = 0;
 
     for (unsigned i = 0; i < list->count; i++) {
         const struct vstack_range *range = &list->ranges[i];
-        if (at - range->offset < range->length)
-            return read ? range->reads : range->writes;
+        ULONG64 from = at > range->offset ? at : range->offset;
+        ULONG64 to = at + length < range->offset + range->length ? at + length : range->offset + range->length;
+        if (from < to && (read ? range->reads : range->writes))
+            bytes += (ULONG)(to - from);
     }
-    return false;
+    return bytes;
 }
 
 /* vf->lock held. */
 static NTSTATUS judge(struct vstack_vf *vf, unsigned bar, ULONG64 offset, ULONG length, bool read)
 {
     NTSTATUS status = vstack_usable(vf);
+    ULONG bytes;
 
     if (status != STATUS_SUCCESS)
         return status;
     if (bar >= VSTACK_BARS || length < 1 || length > VSTACK_REGISTER_MAX || length > vf->bars[bar].size ||
         offset > vf->bars[bar].size - length)
         return STATUS_INVALID_PARAMETER;
-    if (vf->traps && intercepts(vf->traps, bar, offset, read) && intercepts(vf->traps, bar, offset + length - 1, read))
-        return STATUS_SUCCESS;
-    return STATUS_NOT_FOUND;
+    bytes = vf->traps ? intercepted(vf->traps, bar, offset, length, read) : 0;
+    if (bytes && bytes < length)
+        return STATUS_INVALID_PARAMETER; /* nobody may do it as one */
+    return bytes ? STATUS_SUCCESS : STATUS_NOT_FOUND;
 }
 
 static NTSTATUS check(struct vstack_vf *vf, const struct vstack_request *request, bool read)

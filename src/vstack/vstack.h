@@ -34,6 +34,10 @@ NDIS_STATUS vstack_create(struct ndis_adapter *adapter, struct vstack **stack);
  * STATUS_INSUFFICIENT_RESOURCES; else what the PF driver answered. While a VF is given out a rebalance is vetoed with
  * STATUS_DEVICE_BUSY; between one that was not and the restart, allocating a VF is NDIS_STATUS_INVALID_STATE. */
 NTSTATUS vstack_create_generic(PDEVICE_OBJECT pdo, struct vstack **stack);
+/* Generic road: how long a PF driver is waited for where it has to answer at once (pci.md 3.1): milliseconds of the
+ * partition's clock, 0: for ever, at first 30,000. For waits that begin afterwards; any thread. On the other road NDIS
+ * waits. */
+void vstack_patience_set(struct vstack *stack, unsigned ms);
 bool vstack_is_generic(PDEVICE_OBJECT pdo); /* has it the interface that the generic road needs? */
 void vstack_destroy(struct vstack *stack);  /* frees VFs and the switch that remain */
 /* Generic road: there is no switch; the PF driver enabled its VFs when it started, and the first `num_vfs` of them are
@@ -185,8 +189,8 @@ void vstack_block_write(struct vstack_vf *vf, struct vstack_request *request, UL
                         ULONG length);
 /* An access to mitigated pages (struct vstack_partition, `ranges`), by MITIGABLE_DEVICE_INTERFACE. It never reaches the
  * PF driver unless all its bytes are inside one BAR and in pages that intercept it. STATUS_INVALID_PARAMETER: bar over
- * 5, length not 1 to 8, not inside the BAR; STATUS_NOT_FOUND: not (or no longer) in such pages, the guest may do it
- * itself, and the owner has been told so; else what the PF driver said. Failed reads give all ones, failed writes did
+ * 5, length not 1 to 8, not inside the BAR, only partly in such pages; STATUS_NOT_FOUND: not (or no longer) in such
+ * pages, the guest may do it itself, and the owner has been told so; else what the PF driver said. Failed reads give all ones, failed writes did
  * nothing. What the PF driver has to say about a page it no longer answers for is the same failure. */
 #define VSTACK_REGISTER_MAX 8u
 void vstack_register_read(struct vstack_vf *vf, struct vstack_request *request, ULONG bar, ULONG64 offset,

@@ -121,9 +121,11 @@ static void what_is_not_in_such_pages_never_reaches_the_pf(void **state)
         {0, UINT64_MAX - 3, 8, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
         {0, UINT64_MAX, 1, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},
         {0, 0, 4, STATUS_NOT_FOUND, STATUS_NOT_FOUND},
-        {0, PAGE - 1, 2, STATUS_NOT_FOUND, STATUS_NOT_FOUND},     /* begins before */
-        {0, 2 * PAGE - 1, 2, STATUS_NOT_FOUND, STATUS_NOT_FOUND}, /* ends behind */
-        {0, 3 * PAGE, 4, STATUS_SUCCESS, STATUS_NOT_FOUND},       /* reads only */
+        {0, PAGE - 1, 2, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER},     /* begins before */
+        {0, 2 * PAGE - 1, 2, STATUS_INVALID_PARAMETER, STATUS_INVALID_PARAMETER}, /* ends behind */
+        {0, 3 * PAGE - 7, 8, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND},         /* into one of reads only */
+        {0, 5 * PAGE - 7, 8, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND},         /* out of it */
+        {0, 3 * PAGE, 4, STATUS_SUCCESS, STATUS_NOT_FOUND},                       /* reads only */
         {0, 4 * PAGE - 4, 8, STATUS_SUCCESS, STATUS_NOT_FOUND},
         {0, 5 * PAGE, 1, STATUS_NOT_FOUND, STATUS_NOT_FOUND},
     };
@@ -204,9 +206,12 @@ static void nobodys_vf_has_no_accesses_and_a_pulled_card_none(void **state)
     own(0);
     mitigable_pf_update(&pf, 0, 0, STATUS_NO_SUCH_DEVICE, 0);
     nt_drain_work(pf.pf.partition);
+    assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_SUCCESS); /* it speaks of the VF, not of the PF */
+    generic_pf_fail_waiting(&pf.pf, STATUS_NO_SUCH_DEVICE);
+    nt_drain_work(pf.pf.partition);
     assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_DEVICE_REMOVED);
     assert_int_equal(write_register(0, 0, 0, 4, 0), STATUS_DEVICE_REMOVED);
-    assert_int_equal(pf.accesses, 0);
+    assert_int_equal(pf.accesses, 1);
 }
 
 /* ---- races ------------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@ static bool gives_out_a_vf(void *context)
         assert_null(vf);
     }
     nt_drain_work(pf.pf.partition);
-    for (unsigned i = 2; i < 2 + PF_VFS; i++)
+    for (unsigned i = 2; i < PF_PLACES; i++)
         assert_null(pf.pf.waiting[i]);
     scarce_countdown = armed;
     return status == NDIS_STATUS_SUCCESS;

@@ -166,7 +166,7 @@ static void cancel(PDEVICE_OBJECT device, PIRP irp)
     struct generic_pf *pf = pf_of(device);
     IoReleaseCancelSpinLock(irp->CancelIrql);
     pthread_mutex_lock(&pf->lock);
-    for (unsigned i = 0; i < 2 + PF_VFS; i++)
+    for (unsigned i = 0; i < PF_PLACES; i++)
         if (pf->waiting[i] == irp)
             pf->waiting[i] = NULL;
     pthread_mutex_unlock(&pf->lock);
@@ -195,6 +195,13 @@ static NTSTATUS control(PDEVICE_OBJECT device, PIRP irp)
 {
     const ULONG code = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl.IoControlCode;
     struct generic_pf *pf = pf_of(device);
+    const NTSTATUS says = atomic_load(&pf->says);
+    if (code == atomic_load(&pf->keeps)) {
+        if (says == STATUS_PENDING)
+            IoMarkIrpPending(irp);
+        atomic_store(&pf->kept, irp);
+        return says;
+    }
     switch (code) {
     case IOCTL_SRIOV_ATTACH:
         atomic_fetch_add(&pf->attaches, 1);
@@ -239,6 +246,13 @@ static NTSTATUS pnp(PDEVICE_OBJECT device, PIRP irp)
     return generic_pf_complete(irp, irp->IoStatus.Status, 0);
 }
 
+static void create_device(struct generic_pf *pf)
+{
+    assert_int_equal(IoCreateDevice(pf->driver, sizeof(pf), NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &pf->pdo),
+                     STATUS_SUCCESS);
+    *(struct generic_pf **)pf->pdo->DeviceExtension = pf;
+}
+
 void generic_pf_create(struct generic_pf *pf)
 {
     memset(pf, 0, sizeof(*pf));
@@ -269,9 +283,19 @@ void generic_pf_create(struct generic_pf *pf)
     assert_int_equal(nt_builtin_driver(pf->partition, "pf", &pf->driver), STATUS_SUCCESS);
     pf->driver->MajorFunction[IRP_MJ_PNP] = pnp;
     pf->driver->MajorFunction[IRP_MJ_INTERNAL_DEVICE_CONTROL] = control;
-    assert_int_equal(IoCreateDevice(pf->driver, sizeof(pf), NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &pf->pdo),
-                     STATUS_SUCCESS);
-    *(struct generic_pf **)pf->pdo->DeviceExtension = pf;
+    create_device(pf);
+}
+
+static void leave_partition(struct generic_pf *pf)
+{
+    nt_enter(pf->partition);
+    IoDeleteDevice(pf->pdo);
+    if (pf->lodges)
+        return;
+    nt_driver_unload(pf->driver);
+    assert_int_equal(nt_violations(pf->partition), 0);
+    nt_enter(NULL);
+    assert_int_equal(nt_partition_destroy(pf->partition), 0);
 }
 
 void generic_pf_destroy(struct generic_pf *pf)
@@ -279,14 +303,22 @@ void generic_pf_destroy(struct generic_pf *pf)
     assert_int_equal(atomic_load(&pf->references), 0);
     assert_int_equal(atomic_load(&pf->overlaps), 0);
     assert_int_equal(atomic_load(&pf->above_passive), 0);
-    for (unsigned i = 0; i < 2 + PF_VFS; i++)
+    for (unsigned i = 0; i < PF_PLACES; i++)
         assert_null(pf->waiting[i]);
-    IoDeleteDevice(pf->pdo);
-    nt_driver_unload(pf->driver);
-    assert_int_equal(nt_violations(pf->partition), 0);
-    nt_enter(NULL);
-    assert_int_equal(nt_partition_destroy(pf->partition), 0);
+    leave_partition(pf);
     pthread_mutex_destroy(&pf->lock);
+}
+
+void generic_pf_move(struct generic_pf *pf, struct generic_pf *other)
+{
+    if (pf == other)
+        return;
+    leave_partition(pf);
+    pf->lodges = true;
+    pf->partition = other->partition;
+    pf->driver = other->driver;
+    nt_enter(pf->partition);
+    create_device(pf);
 }
 
 /* The IRP that waits, taken out; waits for one to come. */

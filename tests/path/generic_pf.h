@@ -14,7 +14,8 @@
 
 #include "vstack/vstack.h"
 
-#define PF_VFS 8
+#define PF_VFS    8
+#define PF_PLACES (2 + 2 * PF_VFS)
 
 struct generic_pf {
     SRIOV_DEVICE_INTERFACE_STANDARD_2 offer; /* all members set; the test may take some away */
@@ -25,6 +26,7 @@ struct generic_pf {
     NTSTATUS (*other)(struct generic_pf *pf, ULONG code, PIRP irp); /* IOCTLs that it does not know; NULL: refused */
 
     struct nt_partition *partition;
+    bool lodges; /* in another's partition */
     PDRIVER_OBJECT driver, bus;
     PDEVICE_OBJECT pdo, fdo;
     UCHAR space[PF_VFS][4096], block[PF_VFS][128];
@@ -37,11 +39,16 @@ struct generic_pf {
     atomic_uint attaches, detaches, notifications, event_completes;
     NTSTATUS word; /* of the last EVENT_COMPLETE */
     pthread_mutex_t lock;
-    PIRP waiting[2 + PF_VFS]; /* NOTIFICATION, INVALIDATE_BLOCK, those of `other` */
+    _Atomic ULONG keeps;   /* this IOCTL is never given back, cancelled or not, */
+    _Atomic NTSTATUS says; /* which is what the dispatch routine returns then */
+    _Atomic(PIRP) kept;
+    PIRP waiting[PF_PLACES]; /* NOTIFICATION, INVALIDATE_BLOCK, those of `other` */
 };
 
 void generic_pf_create(struct generic_pf *pf);
 void generic_pf_destroy(struct generic_pf *pf); /* nothing may have leaked */
+/* Just created: one more device of the other one's driver. Destroyed before it. Itself: nothing. */
+void generic_pf_move(struct generic_pf *pf, struct generic_pf *other);
 /* Completes what waits; waits for it to arrive first. */
 void generic_pf_event(struct generic_pf *pf, ULONG code);
 void generic_pf_invalidate(struct generic_pf *pf, USHORT vf, ULONG64 mask, ULONG_PTR information);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mitigable_pf.h"
 
-#define UPDATE(vf)  (2u + (vf))
-#define COUNT_PLACE (2u + PF_VFS - 1)
-
 static void reference(PVOID context)
 {
     atomic_fetch_add(&((struct generic_pf *)context)->references, 1);
@@ -42,6 +39,7 @@ static NTSTATUS set_power(PVOID context, USHORT vf, DEVICE_POWER_STATE state, BO
     if (pf->late) {
         mitigable_pf_range(pf, 0, state == PowerDeviceD0 ? 0 : 1, true, true);
         mitigable_pf_update(pf, vf, vf, STATUS_SUCCESS, 2);
+        atomic_fetch_add(&pf->lates, 1);
     }
     return generic_pf_leave(&pf->pf);
 }
@@ -58,6 +56,7 @@ static void check_lengths(PIRP irp, ULONG input, ULONG output)
 
 static NTSTATUS count(struct mitigable_pf *pf, PIRP irp)
 {
+    const USHORT vf = *(USHORT *)irp->AssociatedIrp.SystemBuffer;
     check_lengths(irp, 2, 24);
     NTSTATUS status;
     pthread_mutex_lock(&pf->lock);
@@ -66,7 +65,7 @@ static NTSTATUS count(struct mitigable_pf *pf, PIRP irp)
     ULONG_PTR information = pf->count_information;
     pthread_mutex_unlock(&pf->lock);
     atomic_fetch_add(&pf->count_asks, 1);
-    return status == STATUS_PENDING ? generic_pf_keep(&pf->pf, COUNT_PLACE, irp)
+    return status == STATUS_PENDING ? generic_pf_keep(&pf->pf, MITIGABLE_COUNT(vf), irp)
                                     : generic_pf_complete(irp, status, information);
 }
 
@@ -102,14 +101,15 @@ static NTSTATUS update(struct mitigable_pf *pf, PIRP irp)
     check_lengths(irp, 2, 2);
     assert_true(vf < PF_VFS - 1);
     pthread_mutex_lock(&pf->pf.lock);
-    assert_null(pf->pf.waiting[UPDATE(vf)]); /* one of a VF at a time */
+    assert_null(pf->pf.waiting[MITIGABLE_UPDATE(vf)]); /* one of a VF at a time */
     pthread_mutex_unlock(&pf->pf.lock);
-    status = status == STATUS_PENDING ? generic_pf_keep(&pf->pf, UPDATE(vf), irp) : generic_pf_complete(irp, status, 0);
+    status = status == STATUS_PENDING ? generic_pf_keep(&pf->pf, MITIGABLE_UPDATE(vf), irp)
+                                      : generic_pf_complete(irp, status, 0);
     atomic_fetch_add(&pf->updates, 1);
     return status;
 }
 
-static NTSTATUS other(struct generic_pf *generic, ULONG code, PIRP irp)
+NTSTATUS mitigable_pf_control(struct generic_pf *generic, ULONG code, PIRP irp)
 {
     struct mitigable_pf *pf = (struct mitigable_pf *)generic;
     switch (code) {
@@ -129,7 +129,7 @@ void mitigable_pf_create(struct mitigable_pf *pf, USHORT size)
     memset(pf, 0, sizeof(*pf));
     generic_pf_create(&pf->pf);
     pthread_mutex_init(&pf->lock, NULL);
-    pf->pf.other = other;
+    pf->pf.other = mitigable_pf_control;
     pf->pf.offer.SetVfPowerState = set_power;
     pf->pf.mitigable = (MITIGABLE_DEVICE_INTERFACE){.Size = size,
                                                     .Version = 1,
@@ -157,7 +157,7 @@ void mitigable_pf_range(struct mitigable_pf *pf, ULONG64 base, ULONG pages, bool
 
 void mitigable_pf_update(struct mitigable_pf *pf, USHORT vf, USHORT named, NTSTATUS status, ULONG_PTR information)
 {
-    PIRP irp = generic_pf_take(&pf->pf, UPDATE(vf));
+    PIRP irp = generic_pf_take(&pf->pf, MITIGABLE_UPDATE(vf));
     *(PUSHORT)irp->AssociatedIrp.SystemBuffer = named;
     generic_pf_complete(irp, status, information);
 }
