@@ -2,6 +2,7 @@
  *
  * More of the configuration (ndis.md 5.14): keys by number, writing a value, the address a user set.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -134,7 +135,8 @@ static bool parse_address(const char *text, UCHAR address[6])
         unsigned value;
         int used = 0;
 
-        if (sscanf(text, "%2x%n", &value, &used) != 1 || used != 2)
+        if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
+            sscanf(text, "%2x%n", &value, &used) != 1)
             return false;
         address[i] = (UCHAR)value;
         text += used;

@@ -103,6 +103,10 @@ static void network_address_is_six_bytes_or_nothing(void **state)
         {"02155D0A0B", NDIS_STATUS_FAILURE},
         {"02155D0A0B0C0D", NDIS_STATUS_FAILURE},
         {"zz155D0A0B0C", NDIS_STATUS_FAILURE},
+        {"+2155D0A0B0C", NDIS_STATUS_FAILURE},
+        {"02155D0A0B0x", NDIS_STATUS_FAILURE},
+        {"02155D0A0B-C", NDIS_STATUS_FAILURE},
+        {"02155D0A0B C", NDIS_STATUS_FAILURE},
         {"", NDIS_STATUS_FAILURE},
     };
     static const UCHAR address[6] = {0x02, 0x15, 0x5d, 0x0a, 0x0b, 0x0c};
