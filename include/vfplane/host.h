@@ -344,8 +344,8 @@ struct vfp_register {
  * Its result is 0, with what was read, or a negative errno; then a read gives all ones and a write has done nothing:
  * -EINVAL: bar over 5, length not 1 to 8, not all inside the BAR, only partly in ranges that intercept it; -ENOENT: no
  * byte of it is, or is any longer, in one, which the last call of `ranges` says: the guest does it itself; -ENODEV: no
- * guest has the VF now, or the card was pulled; -ETIMEDOUT: the PF driver did not answer within 30 s; -EIO: it failed.
- */
+ * guest has the VF now, or the card was pulled; -ETIMEDOUT: the PF driver did not answer within 30 s, and may yet do
+ * what was asked; -EIO: it failed. */
 int vfp_channel_register(struct vfp_channel *channel, const struct vfp_register *access,
                          void (*done)(void *context, int result, uint64_t value), void *context);
 

@@ -89,7 +89,10 @@ static void on_bar(void *context, unsigned index, bool mapped, uint64_t guest_ad
     raw->bars[index].system_address = system_address;
     raw->bars[index].size = size;
     raw->bars[index].changes++;
+    void (*unmapped)(struct raw_guest * raw) = mapped ? NULL : raw->unmapped;
     pthread_mutex_unlock(&raw->lock);
+    if (unmapped)
+        unmapped(raw);
 }
 
 unsigned raw_interrupts(struct raw_guest *raw)

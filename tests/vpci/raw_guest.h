@@ -57,7 +57,8 @@ struct raw_guest {
     struct vsp_delivery last;
     uint16_t processors[32]; /* of the last */
     struct raw_bar bars[6];
-    unsigned bars_mapped_at_end; /* when `ended` was called */
+    unsigned bars_mapped_at_end;             /* when `ended` was called */
+    void (*unmapped)(struct raw_guest *raw); /* inside that callback; NULL */
 };
 
 struct reply {

@@ -7,6 +7,8 @@
 
 #include "scarce.h"
 
+#include <errno.h>
+
 #define BAR_ADDRESS 0xE0000000ull
 #define FULL        VFP_VMM_RANGES_MAX
 
@@ -215,10 +217,11 @@ struct many {
     uint32_t first; /* number of the first */
 };
 
+/* At offset 0 it is answered later, elsewhere never. */
 static int later(void *context, const struct vfp_vmm_register *asked)
 {
-    (void)context, (void)asked;
-    return 0;
+    (void)context;
+    return asked->offset ? -ENOMEM : 0;
 }
 
 /* Beside its one of far.h, one that nobody serves; far->id is its number. */
@@ -257,6 +260,37 @@ static void a_hidden_bar_stays_hidden_while_its_channel_closes(void **state)
     tell(channel, 0, 0, 0);
     unmake_bare(old, channel);
     assert_false(old->mapped[0]);
+}
+
+static void an_access_that_cannot_be_asked_or_is_given_up_is_answered_with_why(void **state)
+{
+    static const struct {
+        uint64_t offset;
+        uint32_t status;
+    } rows[] = {{4096, ENOMEM}, {0, ETIMEDOUT}, {4096, ENOMEM}};
+    struct far_host *host = *state;
+    struct far *far = &host->first;
+    const uint32_t own = far->id;
+    struct vmm_channel *channel = make_bare(far);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct vfp_vmm_register ask = {.offset = rows[i].offset, .size = 4};
+        far_send(far, VFP_VMM_REGISTER, sizeof ask, &ask.offset);
+        if (!rows[i].offset) {
+            const uint32_t id = far->frame_id, bare = far->id;
+            far->id = own;
+            far_window(far, false, WINDOW, 4, 0); /* REGISTER was taken, then */
+            far->id = bare;
+            far->frame_id = id;
+            vmm_channel_register_done(channel, -ETIMEDOUT, UINT64_MAX);
+        }
+        const struct vfp_vmm_register_done *done = far_hear(far, VFP_VMM_REGISTER_DONE);
+        assert_int_equal(done->frame.id, far->frame_id);
+        assert_int_equal(done->status, rows[i].status);
+        assert_true(done->value == UINT64_MAX);
+    }
+    far->id = own;
+    unmake_bare(far, channel);
+    assert_true(far_alive(far));
 }
 
 static void make_many(struct far *far, struct many *many)
@@ -357,6 +391,7 @@ int main(void)
         CASE(a_mapped_bar_goes_when_it_gets_such_pages_and_comes_back),
         CASE(what_waits_is_said_in_order_and_only_the_last_of_it),
         CASE(without_memory_to_keep_ranges_they_are_said_at_once_and_in_order),
+        CASE(an_access_that_cannot_be_asked_or_is_given_up_is_answered_with_why),
         CASE(a_hidden_bar_stays_hidden_while_its_channel_closes),
         CASE(a_machine_of_many_vfs_that_reads_later_keeps_its_connection),
         CASE(vfs_that_always_have_something_to_say_do_not_keep_another_from_it),

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -210,6 +211,54 @@ static void the_host_may_remove_a_channel_at_any_step(void **state)
     }
 }
 
+static struct {
+    struct raw_guest *other;
+    _Atomic bool posted, freed;
+} removal;
+
+static void wait_until_freed(void *context, int result, uint64_t value)
+{
+    (void)context, (void)result, (void)value;
+    while (!removal.freed)
+        sched_yield();
+}
+
+/* The other's is posted last and looked at first. */
+static void post_both(struct raw_guest *raw)
+{
+    const uint16_t processor = 0;
+    const struct vsp_delivery target = {.vector = 0x30, .processor_count = 1, .processors = &processor};
+    fake_pf_invalidate(raw->host->pf, vstack_vf_id(raw->vf), 1);
+    assert_int_equal(vsp_retarget_later(removal.other->channel, 0, 0, &target, wait_until_freed, NULL), 0);
+    removal.posted = true;
+}
+
+/* It ends on its worker, and is told of an invalidation while it lets go of its BAR: it is on the worker's list again.
+ * It is freed before the worker gets there; what is freed is filled, so that a worker that found it would not get far.
+ */
+static void what_is_posted_to_a_channel_while_it_is_removed_is_dropped(void **state)
+{
+    struct raw_pair *f = *state;
+    struct raw_guest *raw = raw_guest_open(f->host, 3);
+    raw_up(raw);
+    raw_config_write(raw, 0x10, 4, 0x4000);
+    raw_config_write(raw, 0x14, 4, 0x20);
+    raw_config_write(raw, 0x04, 2, 2);
+    assert_true(raw_bar(raw, 0).mapped);
+    removal.other = f->second;
+    pthread_mutex_lock(&raw->lock);
+    raw->unmapped = post_both;
+    pthread_mutex_unlock(&raw->lock);
+    mallopt(M_PERTURB, 0xA5);
+    vsp_channel_remove(raw->channel);
+    mallopt(M_PERTURB, 0);
+    raw->channel = NULL;
+    assert_true(removal.posted);
+    removal.freed = true;
+    assert_true(raw_alive(f->second)); /* of the same worker */
+    raw_guest_destroy(raw);
+}
+
 static void one_vf_one_channel(void **state)
 {
     struct raw_pair *f = *state;
@@ -331,6 +380,7 @@ int main(void)
         CASE(a_guest_that_closes_may_open_again_and_finds_its_vf_reset),
         CASE(a_guest_that_leaves_without_opening_ends_too),
         CASE(the_host_may_remove_a_channel_at_any_step),
+        CASE(what_is_posted_to_a_channel_while_it_is_removed_is_dropped),
         CASE(one_vf_one_channel),
         CASE(eject_answered_ends_in_order_and_blocks_are_refused_meanwhile),
         CASE(eject_without_an_answer_ends_by_the_timer),

@@ -14,6 +14,7 @@
 
 struct vsp_ask {
     struct vsp_ask *next;   /* in channel->asks, then in channel->asked */
+    struct vsp_ask **at;    /* what points here in channel->asked */
     struct vsp_ask *answer; /* in channel->answers */
     struct vsp_channel *channel;
     vsp_done *done;
@@ -29,22 +30,45 @@ struct vsp_ask {
 
 /* ---- lists -------------------------------------------------------------------------------------------------- */
 
-static void append(struct vsp_ask **list, struct vsp_ask *ask)
+static void empty(struct vsp_asks *asks)
 {
-    while (*list)
-        list = &(*list)->next;
-    ask->next = NULL;
-    *list = ask;
+    asks->first = NULL;
+    asks->end = &asks->first;
 }
 
-/* All of a list that others add to. */
-static struct vsp_ask *take_all(struct vsp_channel *channel, struct vsp_ask **list)
+void vsp_asks_init(struct vsp_channel *channel)
+{
+    empty(&channel->asks);
+    empty(&channel->asked);
+}
+
+static void append(struct vsp_asks *asks, struct vsp_ask *ask)
+{
+    ask->next = NULL;
+    ask->at = asks->end;
+    *asks->end = ask;
+    asks->end = &ask->next;
+}
+
+static void take_out(struct vsp_asks *asks, struct vsp_ask *ask)
+{
+    *ask->at = ask->next;
+    if (ask->next)
+        ask->next->at = ask->at;
+    else
+        asks->end = ask->at;
+}
+
+/* What others have added, each in its order. */
+static struct vsp_ask *take_asks(struct vsp_channel *channel, struct vsp_ask **answers)
 {
     struct vsp_ask *first;
 
     pthread_mutex_lock(&channel->lock);
-    first = *list;
-    *list = NULL;
+    first = channel->asks.first;
+    empty(&channel->asks);
+    *answers = channel->answers;
+    channel->answers = NULL;
     pthread_mutex_unlock(&channel->lock);
     return first;
 }
@@ -75,12 +99,9 @@ static int result_of(NTSTATUS status)
 
 static void finish(struct vsp_ask *ask)
 {
-    struct vsp_ask **at = &ask->channel->asked;
     uint64_t value;
 
-    while (*at != ask)
-        at = &(*at)->next;
-    *at = ask->next;
+    take_out(&ask->channel->asked, ask);
     memcpy(&value, ask->request.data, sizeof(value));
     ask->done(ask->context, result_of(ask->request.status), value);
     free(ask);
@@ -130,13 +151,13 @@ static void retarget(struct vsp_ask *ask)
 
 void vsp_asks_serve(struct vsp_channel *channel)
 {
-    struct vsp_ask *ask = take_all(channel, &channel->answers), *next;
+    struct vsp_ask *answers, *ask, *next, *asks = take_asks(channel, &answers);
 
-    for (; ask; ask = next) {
+    for (ask = answers; ask; ask = next) {
         next = ask->answer;
         finish(ask);
     }
-    for (ask = take_all(channel, &channel->asks); ask; ask = next) {
+    for (ask = asks; ask; ask = next) {
         next = ask->next;
         if (ask->is_retarget)
             retarget(ask);
@@ -149,11 +170,13 @@ void vsp_asks_expire(struct vsp_channel *channel, uint64_t now)
 {
     struct vsp_ask *next;
 
-    for (struct vsp_ask *ask = channel->asked; ask; ask = next) {
+    for (struct vsp_ask *ask = channel->asked.first; ask; ask = next) {
         next = ask->next;
-        if (now < ask->deadline)
+        if (now < ask->deadline) {
             vsp_deadline(channel, ask->deadline);
-        else if (vstack_abandon(&ask->request, STATUS_IO_TIMEOUT))
+            break;
+        }
+        if (vstack_abandon(&ask->request, STATUS_IO_TIMEOUT))
             TRACE_REFUSE("vsp", "PF_TOO_SLOW vpci-wire.md 1.8", "%s: a mitigated register", channel->name);
     }
 }

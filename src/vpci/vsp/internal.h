@@ -34,7 +34,7 @@
 #define VSP_COMPLETION_ROOM 160u
 /* What every one takes: descriptor, status, trailer. */
 #define VSP_COMPLETION_LEAST 32u
-#define VSP_RESERVE         (VSP_COMPLETION_ROOM + 64u + 32u)
+#define VSP_RESERVE          (VSP_COMPLETION_ROOM + 64u + 32u)
 
 enum vsp_state { /* vpci-wire.md 1.10 */
                  VSP_CLOSED,
@@ -91,6 +91,12 @@ struct vsp_message_entry {
     bool masked, pending;
 };
 
+/* As many as whoever asks lets wait: of a VMM one access and one target (REGISTER_ONE, RETARGET_ONE), of a host program
+ * commonly one a virtual processor. So nothing here takes longer when there are more. */
+struct vsp_asks {
+    struct vsp_ask *first, **end;
+};
+
 struct vsp_counters {
     _Atomic uint64_t messages, completions, bad_data, window_reads, window_writes, invalidates_sent;
 };
@@ -122,7 +128,8 @@ struct vsp_channel {
     pthread_mutex_t lock;
     pthread_cond_t removed_cond;
     struct vsp_call *done, **done_end; /* under lock, in order */
-    struct vsp_ask *asks, *answers;    /* under lock: to be done, in order; done elsewhere */
+    struct vsp_asks asks;              /* under lock: to be done, in order */
+    struct vsp_ask *answers;           /* under lock: done elsewhere */
     bool removed;                      /* under lock */
 
     /* the worker's */
@@ -143,7 +150,7 @@ struct vsp_channel {
     const char *closed; /* how it was last closed, NULL = never opened */
     unsigned outstanding;
     struct vsp_call calls[VSP_CALLS];
-    struct vsp_ask *asked; /* under way */
+    struct vsp_asks asked; /* under way, in the order of their deadlines */
     /* Changed by the worker alone, under interrupt_lock; delivered from any thread, which holds it shared. */
     pthread_rwlock_t interrupt_lock;
     struct vsp_interrupt *interrupts;
@@ -274,7 +281,8 @@ void vsp_messages_clear(struct vsp_channel *channel); /* the VF's MSI-X table af
 /* Copied: at most VPCI_VECTORS_MAX processors. */
 struct vsp_target vsp_target_of(const struct vsp_delivery *delivery);
 
-/* asks.c, on the worker */
+/* asks.c, on the worker but for the first */
+void vsp_asks_init(struct vsp_channel *channel);
 void vsp_asks_serve(struct vsp_channel *channel); /* those answered, then those new */
 void vsp_asks_expire(struct vsp_channel *channel, uint64_t now);
 

@@ -79,6 +79,7 @@ static struct vsp_channel *channel_new(struct vsp *vsp, struct vstack_vf *vf, co
     channel->options.name = channel->name;
     channel->packets = options->packets ? vsp_packets_create(options->packets) : NULL;
     channel->done_end = &channel->done;
+    vsp_asks_init(channel);
     pthread_mutex_init(&channel->lock, NULL);
     pthread_cond_init(&channel->removed_cond, NULL);
     vsp_interrupts_init(channel);

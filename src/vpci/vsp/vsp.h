@@ -120,7 +120,7 @@ struct vsp_register {
 };
 /* An access to mitigated pages. 0 and what was read; otherwise all ones, or nothing written: -EINVAL, -ENOENT as
  * vstack_register_read, -ENODEV: nobody owns the VF, or the PF is gone; -ETIMEDOUT: the PF driver did not answer within
- * 30 s; -EIO: it failed. */
+ * 30 s, what it does later is nobody's; -EIO: it failed. */
 int vsp_register(struct vsp_channel *channel, const struct vsp_register *access, vsp_done *done, void *context);
 /* vsp_retarget from where a delivery must not be waited for. */
 int vsp_retarget_later(struct vsp_channel *channel, uint64_t address, uint32_t data, const struct vsp_delivery *target,
