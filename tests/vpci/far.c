@@ -456,6 +456,19 @@ void far_unmake(struct far *far)
     assert_int_not_equal(access(far->path, F_OK), 0);
 }
 
+void far_resume(struct far_host *host)
+{
+    assert_int_equal(pthread_create(&host->thread, NULL, serve, host), 0);
+}
+
+void far_pause(struct far_host *host)
+{
+    uint64_t ignored;
+    assert_int_equal(write(host->stop, &(uint64_t){1}, 8), 8);
+    pthread_join(host->thread, NULL);
+    assert_int_equal(read(host->stop, &ignored, 8), 8);
+}
+
 void far_host_start(struct far_host *host, struct raw_host *raw)
 {
     host->raw = raw;
@@ -464,13 +477,12 @@ void far_host_start(struct far_host *host, struct raw_host *raw)
     assert_non_null(host->loop);
     strcpy(host->folder, "/tmp/vfplane-far-XXXXXX");
     assert_non_null(mkdtemp(host->folder));
-    assert_int_equal(pthread_create(&host->thread, NULL, serve, host), 0);
+    far_resume(host);
 }
 
 void far_host_stop(struct far_host *host)
 {
-    assert_int_equal(write(host->stop, &(uint64_t){1}, 8), 8);
-    pthread_join(host->thread, NULL);
+    far_pause(host);
     close(host->stop);
     vmm_loop_destroy(host->loop);
     raw_host_destroy(host->raw);

@@ -58,6 +58,8 @@ struct far_host {
 /* The host without machines, and a machine on it: listened for and offered, nobody connected. */
 void far_host_start(struct far_host *host, struct raw_host *raw);
 void far_host_stop(struct far_host *host); /* destroys `raw` as well; without machines again */
+void far_pause(struct far_host *host);     /* nobody serves sockets */
+void far_resume(struct far_host *host);
 void far_make(struct far_host *host, struct far *far, uint32_t relid);
 void far_unmake(struct far *far);
 

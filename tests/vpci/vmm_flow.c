@@ -6,6 +6,7 @@
 
 #include "lingering.h"
 
+#include <sched.h>
 #include <sys/socket.h>
 
 static const struct vpci_slot_message query = {.type = VPCI_QUERY_RESOURCE_REQUIREMENTS};
@@ -188,6 +189,33 @@ static void the_same_interrupt_unread_is_sent_once(void **state)
     assert_true(far_alive(far));
 }
 
+/* The last of what it had to read is given to the socket by another thread than the one that serves it; what waited in
+ * the ring for that is sent all the same. */
+static void a_packet_that_waited_for_room_is_sent_whoever_made_it(void **state)
+{
+    enum { RAISED = 2000 }; /* 176 KB: more than waits beside packets, and less than costs the connection */
+    struct far_host *host = *state;
+    struct far *far = &host->first;
+    uint16_t processors[VFP_VMM_PROCESSORS] = {0};
+    uint64_t completions = far_stats(far).completions;
+    for (uint16_t i = 0; i < RAISED; i++) { /* all different */
+        processors[0] = i;
+        vmm_channel_interrupt(far->end, 0x30, false, 1, processors);
+    }
+    ask(far, 4711);
+    while (far_stats(far).completions == completions)
+        sched_yield();
+    assert_true(far_alive(&host->second)); /* the worker has come round */
+    far_pause(host);
+    while (far->interrupt.processors[0] != RAISED - 1) {
+        far_hear(far, VFP_VMM_INTERRUPT);
+        vmm_channel_interrupt(far->end, 0x31, false, 1, (uint16_t[1]){0});
+    }
+    far_resume(host);
+    far_completion(far, 4711);
+    assert_true(far_alive(far));
+}
+
 /* ---- the window ------------------------------------------------------------------------------------------------- */
 
 static void send_read(struct far *far, uint32_t offset)
@@ -306,6 +334,7 @@ int main(void)
         CASE(one_that_sends_a_descriptor_loses_its_connection_alone),
         CASE(one_that_does_not_read_loses_its_connection_alone),
         CASE(the_same_interrupt_unread_is_sent_once),
+        CASE(a_packet_that_waited_for_room_is_sent_whoever_made_it),
         CASE(a_second_access_is_refused_and_the_first_is_answered),
         CASE(closed_comes_after_the_answer_of_an_access),
         CASE(open_is_refused_until_closed_was_sent),

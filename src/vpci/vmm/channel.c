@@ -109,9 +109,13 @@ static bool drain_one(struct vmm_channel *channel, struct vmbus_ring *ring, bool
 {
     struct vmbus_packet packet;
     struct vfp_vmm_packet *frame;
-    if (!vmm_has_said(channel) || !vmm_has_read(channel->vmm) || vmbus_ring_peek(ring, &packet) != 0 ||
-        packet.length > VFP_VMM_PAYLOAD_MAX || vmbus_ring_space(packet.length) > channel->to_guest - channel->taken)
+    if (vmbus_ring_peek(ring, &packet) != 0 || packet.length > VFP_VMM_PAYLOAD_MAX ||
+        vmbus_ring_space(packet.length) > channel->to_guest - channel->taken)
         return false;
+    if (!vmm_has_said(channel) || !vmm_has_read(channel->vmm)) {
+        channel->vmm->held = true;
+        return false;
+    }
     frame = vmm_frame_begin(channel->vmm, VFP_VMM_PACKET, channel->id, 0, sizeof *frame + packet.length);
     if (!frame || vmbus_ring_receive(ring, &packet, frame + 1, packet.length, signal) < 0)
         return false;
@@ -135,6 +139,7 @@ static void drain(struct vmm_channel *channel)
 
 void vmm_channels_drain(struct vmm *vmm)
 {
+    vmm->held = false;
     for (struct vmm_channel *channel = vmm->channels; channel; channel = channel->next)
         drain(channel);
 }

@@ -101,6 +101,7 @@ static void advance_head(struct vmm_connection *connection)
         connection->head += ((const struct vfp_vmm_frame *)(const void *)(connection->out + connection->head))->length;
 }
 
+/* Whoever waits for room is seen to by the loop, also when another thread empties the queue. */
 void vmm_flush(struct vmm *vmm)
 {
     struct vmm_connection *connection = vmm->connection;
@@ -122,7 +123,7 @@ void vmm_flush(struct vmm *vmm)
     advance_head(connection);
     if (connection->sent == connection->queued)
         connection->sent = connection->head = connection->queued = 0;
-    ask_for_out(vmm, connection->queued > 0);
+    ask_for_out(vmm, connection->queued > 0 || vmm->behind || vmm->held);
 }
 
 bool vmm_has_read(struct vmm *vmm)

@@ -112,6 +112,7 @@ struct vmm {
     struct vmm_channel *channels;
     uint32_t last_id;
     bool behind;   /* a channel could not say all */
+    bool held;     /* packets wait in a ring for room */
     uint32_t turn; /* the channel whose turn is next when the VMM has read */
     vmm_observer *observer;
     void *observer_context;
