@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "guest.h"
+#include "ring.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "vpci/wire.h"
@@ -15,86 +14,6 @@
 #define VECTOR         0x31u
 #define BLOCK_LENGTH   128u
 
-/* ---- the ring --------------------------------------------------------------------------------------------------- */
-
-/* A packet takes less here than it costs of the credit: whatever the host may send finds room. */
-#define HEADER ((uint32_t)offsetof(struct guest_packet, bytes))
-_Static_assert(offsetof(struct guest_packet, bytes) <= 24, "the header of a packet costs its sender 24 bytes");
-
-static void on_packet(void *context, const struct vfp_vmm_packet *packet, uint32_t length)
-{
-    struct guest *guest = context;
-    struct guest_packet to = {.type = packet->type, .transaction_id = packet->transaction_id, .length = length};
-    if (length > sizeof to.bytes || guest->unread + HEADER + length > sizeof guest->ring) {
-        guest->lost = true;
-        return;
-    }
-    memcpy(guest->ring + guest->unread, &to, HEADER);
-    memcpy(guest->ring + guest->unread + HEADER, packet + 1, length);
-    guest->unread += HEADER + length;
-}
-
-/* The oldest packet; the host gets its room back. */
-static int take_packet(struct guest *guest, struct guest_packet *packet)
-{
-    int error = 0;
-    while (!error && !guest->unread) {
-        if (!guest->vmm.channel.id)
-            return -ENODEV;
-        error = vmm_step(&guest->vmm, VMM_PATIENCE_MS);
-    }
-    if (error)
-        return error;
-    memcpy(packet, guest->ring, HEADER);
-    memcpy(packet->bytes, guest->ring + HEADER, packet->length);
-    guest->unread -= HEADER + packet->length;
-    memmove(guest->ring, guest->ring + HEADER + packet->length, guest->unread);
-    return vmm_read(&guest->vmm, packet->length);
-}
-
-static uint32_t dword(const struct guest_packet *packet, unsigned offset)
-{
-    uint32_t value;
-    memcpy(&value, packet->bytes + offset, sizeof value);
-    return value;
-}
-
-static int post(struct guest *guest, const void *message, uint32_t length)
-{
-    return vmm_packet(&guest->vmm, VFP_VMM_PACKET_DATA, 0, 0, message, length);
-}
-
-static void on_unasked(struct guest *guest, const struct guest_packet *packet)
-{
-    guest->invalidated += packet->length >= 16 && dword(packet, 0) == VPCI_INVALIDATE_BLOCK;
-    guest->ejected |= packet->length >= 8 && dword(packet, 0) == VPCI_EJECT;
-}
-
-/* A message and its completion, whatever its status. */
-static int exchange(struct guest *guest, const void *message, uint32_t length, struct guest_packet *answer)
-{
-    uint64_t id = ++guest->transaction;
-    int error = vmm_packet(&guest->vmm, VFP_VMM_PACKET_DATA, VFP_VMM_COMPLETION_REQUESTED, id, message, length);
-    while (!error) {
-        error = take_packet(guest, answer);
-        if (!error && answer->type == VFP_VMM_PACKET_COMPLETION && answer->transaction_id == id)
-            break;
-        if (!error)
-            on_unasked(guest, answer);
-    }
-    return error;
-}
-
-/* The completion has at least `least` bytes, and a status that is no failure. */
-static int request(struct guest *guest, const void *message, uint32_t length, uint32_t least,
-                   struct guest_packet *answer)
-{
-    int error = exchange(guest, message, length, answer);
-    if (error)
-        return error;
-    return answer->length < least || (int32_t)dword(answer, 0) < 0 ? -EPROTO : 0;
-}
-
 /* ---- coming up -------------------------------------------------------------------------------------------------- */
 
 static int agree_version(struct guest *guest)
@@ -104,7 +23,7 @@ static int agree_version(struct guest *guest)
     for (unsigned i = 0; error == -EPROTO && i < 4; i++) {
         struct vpci_query_version query = {VPCI_QUERY_PROTOCOL_VERSION, versions[i]};
         struct guest_packet answer;
-        error = request(guest, &query, sizeof query, 8, &answer);
+        error = guest_request(guest, &query, sizeof query, 8, &answer);
     }
     return error;
 }
@@ -114,16 +33,16 @@ static int find_function(struct guest *guest)
 {
     struct vpci_header query = {VPCI_QUERY_BUS_RELATIONS};
     struct guest_packet packet;
-    int error = post(guest, &query, sizeof query);
+    int error = guest_post(guest, &query, sizeof query);
     while (!error) {
-        error = take_packet(guest, &packet);
-        if (!error && packet.type == VFP_VMM_PACKET_DATA && dword(&packet, 0) == VPCI_BUS_RELATIONS2)
+        error = guest_take_packet(guest, &packet);
+        if (!error && packet.type == VFP_VMM_PACKET_DATA && guest_dword(&packet, 0) == VPCI_BUS_RELATIONS2)
             break;
     }
-    if (error || dword(&packet, 4) != 1)
+    if (error || guest_dword(&packet, 4) != 1)
         return error ? error : -ENODEV;
     struct vpci_slot_message need = {.type = VPCI_QUERY_RESOURCE_REQUIREMENTS};
-    error = request(guest, &need, sizeof need, 28, &packet);
+    error = guest_request(guest, &need, sizeof need, 28, &packet);
     if (!error)
         memcpy(guest->probed, packet.bytes + 4, sizeof guest->probed);
     return error;
@@ -134,13 +53,13 @@ static int enter_d0(struct guest *guest)
     struct vpci_d0_entry entry = {.type = VPCI_BUS_D0ENTRY, .mmio_base = GUEST_WINDOW};
     uint8_t assigned[VPCI_ASSIGNED2_LINUX] = {0};
     struct guest_packet answer;
-    int error = request(guest, &entry, sizeof entry, 4, &answer);
+    int error = guest_request(guest, &entry, sizeof entry, 4, &answer);
     if (error)
         return error;
     if (!guest->vmm.channel.mapped[VFP_VMM_REGION_WINDOW])
         return -EPROTO; /* the window is there before D0 is answered */
     memcpy(assigned, &(uint32_t){VPCI_RESOURCES_ASSIGNED2}, 4);
-    return request(guest, assigned, sizeof assigned, 4, &answer);
+    return guest_request(guest, assigned, sizeof assigned, 4, &answer);
 }
 
 /* ---- registers -------------------------------------------------------------------------------------------------- */
@@ -201,7 +120,7 @@ static int set_power(struct guest *guest, uint32_t target)
 {
     struct vpci_power_state_change change = {.type = VPCI_POWER_STATE_CHANGE, .target = target};
     struct guest_packet answer;
-    return request(guest, &change, sizeof change, 4, &answer);
+    return guest_request(guest, &change, sizeof change, 4, &answer);
 }
 
 /* What a processor does with a 4-byte access to BAR 0. Only one to a mitigated page is anybody's business. */
@@ -255,10 +174,10 @@ static int create_interrupt(struct guest *guest, uint32_t vector)
         .interrupt = {.vector = vector, .vector_count = 1, .processor_count = 1},
     };
     struct guest_packet answer;
-    int error = request(guest, &create, sizeof create, 24, &answer);
+    int error = guest_request(guest, &create, sizeof create, 24, &answer);
     if (error)
         return error;
-    guest->message_data = dword(&answer, 12);
+    guest->message_data = guest_dword(&answer, 12);
     memcpy(&guest->message_address, answer.bytes + 16, sizeof guest->message_address);
     return 0;
 }
@@ -269,7 +188,7 @@ static int delete_interrupt(struct guest *guest)
         .type = VPCI_DELETE_INTERRUPT,
         .interrupt = {.vector_count = 1, .data = guest->message_data, .address = guest->message_address},
     };
-    return post(guest, &message, sizeof message);
+    return guest_post(guest, &message, sizeof message);
 }
 
 /* The hypercall of that name, which the VMM gets. */
@@ -298,7 +217,7 @@ static int read_block(struct guest *guest)
     struct vpci_read_block read = {.type = VPCI_READ_BLOCK_MESSAGE, .bytes_requested = BLOCK_LENGTH};
     struct guest_packet answer;
     guest->blocks++;
-    return exchange(guest, &read, sizeof read, &answer);
+    return guest_exchange(guest, &read, sizeof read, &answer);
 }
 
 /* ---- going ------------------------------------------------------------------------------------------------------ */
@@ -312,8 +231,8 @@ static int release(struct guest *guest)
     if (!error)
         error = config_write(guest, COMMAND, 2, 0);
     if (!error)
-        error = post(guest, &released, sizeof released);
-    return error ? error : request(guest, &exit, sizeof exit, 4, &answer);
+        error = guest_post(guest, &released, sizeof released);
+    return error ? error : guest_request(guest, &exit, sizeof exit, 4, &answer);
 }
 
 static int answer_eject(struct guest *guest)
@@ -321,7 +240,7 @@ static int answer_eject(struct guest *guest)
     struct vpci_ejection_complete complete = {.type = VPCI_EJECTION_COMPLETE};
     int error = delete_interrupt(guest);
     if (!error)
-        error = post(guest, &complete, sizeof complete);
+        error = guest_post(guest, &complete, sizeof complete);
     while (!error && guest->vmm.channel.id)
         error = vmm_step(&guest->vmm, VMM_PATIENCE_MS);
     return error;
@@ -334,9 +253,9 @@ static int live(struct guest *guest)
     int error = 0;
     while (!error && !guest->ejected) {
         unsigned before = guest->invalidated;
-        error = take_packet(guest, &packet);
+        error = guest_take_packet(guest, &packet);
         if (!error)
-            on_unasked(guest, &packet);
+            guest_on_unasked(guest, &packet);
         if (!error && guest->invalidated != before)
             error = read_block(guest);
     }
@@ -390,7 +309,7 @@ static int have_vf(struct guest *guest)
 
 int guest_run(struct guest *guest, const char *path)
 {
-    guest->vmm.packet = on_packet;
+    guest->vmm.packet = guest_on_packet;
     guest->vmm.context = guest;
     int error = guest->at ? guest->at(guest, GUEST_BEFORE) : 0;
     if (!error)
