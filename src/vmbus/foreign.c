@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define EVENTFD "anon_inode:[eventfd]"
-#define RECORDS 64u /* unread ones that are looked at before a socket counts as suspicious */
+#define RECORDS 64u   /* unread ones that are looked at before a socket counts as suspicious */
+#define BYTES   4096u /* of a stream, which are looked at as one record */
 
 struct farewell {
     uint32_t count;
@@ -116,16 +117,17 @@ ptrdiff_t vmbus_foreign_receive(int socket, void *bytes, size_t room, bool *desc
     return got < 0 ? -errno : got;
 }
 
-/* One message of any length in the queue, empty ones too: each has its sender's credentials. 0: there is none; 1: it
- * has no descriptors; -1: it has, or it cannot be told. */
-static int look(int socket, int flags)
+/* One message of any length in the queue, empty ones too: each has its sender's credentials. A stream has no empty
+ * ones, and its end has credentials as well. 0: there is none; 1: it has no descriptors; -1: it has, or it cannot be
+ * told. */
+static int look(int socket, bool stream, int flags)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr align;
     } room;
-    char byte;
-    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    char bytes[BYTES];
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = room.bytes, .msg_controllen = sizeof room.bytes};
     ssize_t got = recvmsg(socket, &message, MSG_DONTWAIT | flags);
@@ -133,7 +135,7 @@ static int look(int socket, int flags)
         return errno == EINTR || errno == ECONNRESET ? 1 : errno == EAGAIN ? 0 : -1;
     if (message.msg_flags & MSG_CTRUNC)
         return -1;
-    return message.msg_controllen > 0;
+    return message.msg_controllen > 0 && (got > 0 || !stream);
 }
 
 /* Takes one message and closes its descriptors. True: some are not harmless, and so may be those behind them. */
@@ -141,8 +143,8 @@ static bool take_descriptors(int socket)
 {
     union vmbus_foreign_room control;
     int fds[VMBUS_FOREIGN_MAX];
-    char byte;
-    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    char bytes[BYTES];
+    struct iovec part = {.iov_base = bytes, .iov_len = sizeof bytes};
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
     if (recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
@@ -158,17 +160,19 @@ static bool take_descriptors(int socket)
 /* Looked at before it is taken, for who takes a message closes what of it finds no room. */
 static bool may_hold_descriptors(int socket)
 {
-    int on = 1;
-    if (setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+    int on = 1, type;
+    socklen_t size = sizeof type;
+    if (setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
+        getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
         return true;
     for (unsigned i = 0; i < RECORDS; i++) {
-        int found = look(socket, MSG_PEEK);
+        int found = look(socket, type == SOCK_STREAM, MSG_PEEK);
         if (found == 0)
             return false;
         if (found < 0 && take_descriptors(socket))
             return true;
         if (found > 0)
-            look(socket, 0);
+            look(socket, type == SOCK_STREAM, 0);
     }
     return true;
 }
