@@ -130,6 +130,9 @@ void kinds_fail_sites(enum road road, const struct known *known, unsigned every)
             is_wait(site) ? try_once(road, site, ACTION_FAIL, 1) : kinds_try_site(road, site, ACTION_FAIL, 1);
         kinds_tried += !is_wait(site);
         kinds_unreached += !reached && !is_wait(site);
+        if (!reached && !is_wait(site))
+            printf("# not reached again: %s.%u.%u.%08x %s\n", road_names[road], site->role, site->phase, site->hash,
+                   site->routine);
     }
 }
 

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,15 +24,26 @@ static _Thread_local int inside; /* what the bookkeeping itself calls is no site
 /* ---- locks and shared memory ---------------------------------------------------------------------------------------
  */
 
+/* Who holds it may be killed: the next one goes on. */
 static void lock_sites(void)
 {
-    while (__atomic_exchange_n((unsigned *)&sites->lock, 1, __ATOMIC_ACQUIRE))
-        sched_yield();
+    if (pthread_mutex_lock(&sites->lock) == EOWNERDEAD)
+        pthread_mutex_consistent(&sites->lock);
 }
 
 static void unlock_sites(void)
 {
-    __atomic_store_n((unsigned *)&sites->lock, 0, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&sites->lock);
+}
+
+static void create_lock(void)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&sites->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
 }
 
 void sites_create(void)
@@ -42,6 +52,7 @@ void sites_create(void)
     sites = mmap(NULL, sizeof(*sites), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (sites == MAP_FAILED)
         abort();
+    create_lock();
     backtrace(frames, 2); /* loads the unwinder */
 }
 
@@ -117,9 +128,9 @@ __attribute__((noinline)) static bool reach(const char *routine, bool can_fail)
         sites->done = true;
         name_reached(routine, frames + SKIPPED, depth);
     }
-    unlock_sites();
     if (armed && sites->action == ACTION_KILL)
-        kill(getpid(), SIGKILL);
+        kill(getpid(), SIGKILL); /* locked: no other thread of it is in the middle of what is shared */
+    unlock_sites();
     return armed;
 }
 

@@ -10,6 +10,7 @@
 #ifndef VFPLANE_TESTS_FAULTS_SITES_H
 #define VFPLANE_TESTS_FAULTS_SITES_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ struct wakes {
 };
 
 struct sites {
-    _Atomic unsigned lock;
+    pthread_mutex_t lock; /* of all processes; outlives who is killed in it */
     _Atomic int phase;
     unsigned count;
     struct site site[SITES_MAX];

@@ -216,7 +216,6 @@ static void prepare(const struct way *way)
     sites->seen = sites->leaks = 0;
     sites->wakes = (struct wakes){0};
     sites->where[0] = sites->leak[0] = 0;
-    sites->lock = 0;
     if (way->road == ROAD_VMM)
         leave_socket();
 }
