@@ -30,7 +30,8 @@ struct site {
     bool can_fail; /* else only a point to be killed at */
     char routine[24];
     unsigned reached;
-    char text[400]; /* who called, innermost first; filled in when asked for */
+    unsigned runs, reached_before; /* those that reached it, of the runs that learn the sites */
+    char text[400];                /* who called, innermost first; filled in when asked for */
 };
 
 enum action { ACTION_NONE, ACTION_FAIL, ACTION_KILL };

@@ -58,10 +58,7 @@ static const struct left {
     const char *name;
     void (*leave)(int peer);
 } left[] = {
-    {"nothing", nothing},
-    {"a few bytes", a_few_bytes},
-    {"many bytes", many_bytes},
-    {"empty records", empty_records},
+    {"nothing", nothing}, {"a few bytes", a_few_bytes}, {"many bytes", many_bytes}, {"empty records", empty_records},
     {"memory", memory},
 };
 
