@@ -9,8 +9,7 @@
  */
 #include <initguid.h>
 
-#include "../tests/vpci/script_host.h"
-#include "input.h"
+#include "lying_host.h"
 #include "one_thread.h"
 
 #include "vpci/vsc/internal.h"
@@ -27,9 +26,6 @@
 #define PENDED   4u
 #define PATIENCE 50 /* ms of no clock at all: a sleep that nothing can end is over at once */
 
-static struct script script;
-static struct input lies;   /* what the host does, from the end of the input */
-static bool honest;         /* so far */
 static struct vsc *running; /* its receiver is to run */
 static uint64_t now_ns;
 
@@ -88,134 +84,10 @@ static bool receiver_round(void)
     return !idle;
 }
 
-/* ---- the host -----------------------------------------------------------------------------------------------------
- */
-
-#define script_start unused_script_start
-#define script_stop  unused_script_stop
-#include "../tests/vpci/script_host.c"
-#undef script_start
-#undef script_stop
-
-static uint32_t choose_value(struct input *input)
-{
-    static const uint32_t usual[] = {0,      1,          2,          4,          VPCI_STATUS_BAD_DATA, 0xFFFF, 128, 129,
-                                     0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFF00C,           255,    257, 24};
-    uint8_t chosen = take8(input);
-    return chosen < 0xE0 ? usual[chosen % (sizeof usual / sizeof usual[0])] : take32(input);
-}
-
-static void scribble(uint8_t kind)
-{
-    uint32_t value = take32(&lies);
-    struct vmbus_ring *ring = kind & 1 ? vmbus_host_in(script.host) : vmbus_host_out(script.host);
-    if (!ring)
-        return;
-    if (kind & 2)
-        memcpy(ring->data + value % ring->size / 4 * 4, &value, 4);
-    else
-        (&ring->header->write_index)[kind >> 2 & 3] = kind & 16 ? value : value % ring->size & ~7u;
-    vmbus_host_signal(script.host);
-}
-
-static void say(const void *message, uint32_t length, uint64_t id, uint16_t type)
-{
-    script_send(&script, type, id, message, length);
-}
-
-/* A message the host may send at any time, some of its dwords changed. */
-static void volunteer(uint8_t kind)
-{
-    uint32_t dwords[64] = {0};
-    static const uint32_t types[] = {VPCI_BUS_RELATIONS, VPCI_BUS_RELATIONS2,    VPCI_INVALIDATE_BLOCK,
-                                     VPCI_EJECT,         VPCI_INVALIDATE_DEVICE, VPCI_INVALIDATE_BUS,
-                                     0x42490099,         VPCI_INVALIDATE_BLOCK};
-    dwords[0] = types[kind & 7];
-    dwords[1] = choose_value(&lies) % 300;
-    dwords[2] = choose_value(&lies);
-    dwords[3] = choose_value(&lies);
-    dwords[4 + take8(&lies) % 28] = choose_value(&lies);
-    say(dwords, kind & 8 ? 36 : choose_value(&lies) % sizeof dwords, 0, VMBUS_PACKET_DATA);
-}
-
-static void answer_wrongly(const struct script_packet *packet, uint8_t kind)
-{
-    uint32_t dwords[40] = {0};
-    dwords[0] = choose_value(&lies);
-    dwords[1 + take8(&lies) % 39] = choose_value(&lies);
-    uint32_t length = kind & 8 ? choose_value(&lies) % (uint32_t)sizeof dwords : 28;
-    say(dwords, length, kind & 16 ? packet->id ^ choose_value(&lies) : packet->id, VMBUS_PACKET_COMPLETION);
-}
-
-/* True: it has been dealt with. */
-static bool lie(struct script *host, const struct script_packet *packet)
-{
-    uint8_t kind = take8(&lies);
-    if (kind < 0x80 || lies.at == lies.end)
-        return false;
-    honest = false;
-    switch (kind & 7) {
-    case 0:
-        return true; /* never answered */
-    case 1:
-    case 2:
-        answer_wrongly(packet, kind);
-        return true;
-    case 3:
-        answer(host, packet);
-        answer(host, packet);
-        return true;
-    case 4:
-        scribble(kind >> 3);
-        return false;
-    case 5:
-        say(packet->bytes, packet->length, packet->id, kind & 8 ? VMBUS_PACKET_DATA : VMBUS_PACKET_GPA_DIRECT);
-        return false;
-    case 6:
-        volunteer(kind >> 3);
-        return false;
-    default:
-        if (kind == 0xFF)
-            script_rescind(&script);
-        else
-            host->function[0].function.slot = kind >> 3;
-        return false;
-    }
-}
-
-/* A ring that it broke itself gives it nothing to do, however full it looks. */
-static bool host_round(void)
-{
-    if (!script.host || script.gone)
-        return false;
-    struct pollfd wait[2] = {{.fd = vmbus_host_socket(script.host), .events = POLLIN},
-                             {.fd = vmbus_host_kick_fd(script.host), .events = POLLIN}};
-    bool busy = poll(wait, 2, 0) > 0 || vpci_window_pending(&script.window);
-    if (wait[0].revents)
-        serve_control(&script);
-    vmbus_host_kick_clear(script.host);
-    atomic_store(&script.window.page->host_waiting, 1);
-    serve_window(&script);
-    const struct vmbus_ring *in = vmbus_host_in(script.host);
-    uint32_t before = in ? in->index : 0;
-    serve_ring(&script);
-    return busy || (in && in->index != before);
-}
-
 static bool round_of_all(void)
 {
-    bool host = host_round();
+    bool host = lying_host_round();
     return receiver_round() || host;
-}
-
-static int host_start(void)
-{
-    struct vmbus_offer offer = {.interface_id = VPCI_INTERFACE_ID, .relid = 7};
-    int ends[2];
-    MUST(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-    MUST(vmbus_host_create(ends[0], &offer, VPCI_WINDOW_PAGES, &script.host) == 0);
-    vpci_window_host_init(&script.window, vmbus_host_window(script.host));
-    return ends[1];
 }
 
 /* ---- the guest ----------------------------------------------------------------------------------------------------
@@ -272,37 +144,37 @@ static void use_block(struct guest *guest, struct input *input)
 {
     uint8_t bytes[VPCI_BLOCK_MAX + 8], kind = take8(input);
     ULONG id = kind >> 1 & 63, length = 1 + take8(input) % VPCI_BLOCK_MAX;
-    bool was_honest = honest;
+    bool was_honest = lying_host_honest;
     memset(bytes, kind, sizeof bytes);
     NTSTATUS status = kind & 1 ? guest->vpci.WriteVfConfigBlock(guest->vpci.Context, id, bytes, length)
                                : guest->vpci.ReadVfConfigBlock(guest->vpci.Context, id, bytes, length);
     MUST(status != STATUS_PENDING);
     for (unsigned i = length; i < sizeof bytes; i++)
         MUST(bytes[i] == kind);
-    if (was_honest && honest)
-        MUST(status == STATUS_SUCCESS && memcmp(bytes, script.block[id % 64], length) == 0);
+    if (was_honest && lying_host_honest)
+        MUST(status == STATUS_SUCCESS && memcmp(bytes, lying_host.block[id % 64], length) == 0);
 }
 
 static void use_config(struct guest *guest, struct input *input)
 {
     uint8_t bytes[64], kind = take8(input);
     ULONG offset = 0x40 + take16(input) % (VPCI_CONFIG_SIZE - 0x80), length = 1 + take8(input) % 56;
-    bool was_honest = honest;
+    bool was_honest = lying_host_honest;
     memset(bytes, kind, sizeof bytes);
     ULONG done = kind & 1 ? guest->bus.SetBusData(guest->bus.Context, PCI_WHICHSPACE_CONFIG, bytes, offset, length)
                           : guest->bus.GetBusData(guest->bus.Context, PCI_WHICHSPACE_CONFIG, bytes, offset, length);
     MUST(done == length || done == 0);
     for (unsigned i = length; i < sizeof bytes; i++)
         MUST(bytes[i] == kind);
-    if (was_honest && honest)
-        MUST(done == length && memcmp(bytes, script.config[0] + offset, length) == 0);
+    if (was_honest && lying_host_honest)
+        MUST(done == length && memcmp(bytes, lying_host.config[0] + offset, length) == 0);
 }
 
 static void use_interrupt(struct guest *guest, uint8_t kind)
 {
     static unsigned calls;
     if (guest->interrupt) {
-        script_raise(&script, kind);
+        script_raise(&lying_host, kind);
         vsc_interrupt_disconnect(guest->interrupt);
         guest->interrupt = NULL;
         return;
@@ -327,9 +199,9 @@ static void step(struct guest *guest, struct input *input)
         wait_invalidation(guest, &guest->pended[kind >> 3 & 3]);
         break;
     case 4:
-        honest &= (kind & 0xF0) == 0;
-        if (!honest)
-            volunteer(kind >> 4);
+        lying_host_honest &= (kind & 0xF0) == 0;
+        if (!lying_host_honest)
+            lying_host_volunteer(kind >> 4);
         one_thread_settle();
         break;
     case 5:
@@ -350,10 +222,10 @@ static void step(struct guest *guest, struct input *input)
 static bool bring_up(struct guest *guest)
 {
     struct vsc_options options = {.timeout_ms = PATIENCE, .spin = 0};
-    int result = vsc_connect_with(guest->partition, host_start(), &options, &guest->vsc);
+    int result = vsc_connect_with(guest->partition, lying_host_start(), &options, &guest->vsc);
     MUST(result == 0 || result == -ETIMEDOUT || result == -EPROTO || result == -EPIPE || result == -ECONNREFUSED ||
          result == -ENOMEM);
-    MUST(!honest || result == 0);
+    MUST(!lying_host_honest || result == 0);
     if (result)
         return false;
     guest->pdo = vsc_pdo(guest->vsc, 0);
@@ -383,22 +255,12 @@ static void bring_down(struct guest *guest)
     }
 }
 
-static void host_end(void)
-{
-    vmbus_host_destroy(script.host);
-    pthread_mutex_destroy(&script.lock);
-    pthread_cond_destroy(&script.changed);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct guest guest = {0};
     struct input input = {data, data + size / 2};
-    lies = (struct input){data + size / 2, data + size};
-    honest = true;
     now_ns = 1000000000;
-    script_init(&script);
-    script.hook = lie;
+    lying_host_init((struct input){data + size / 2, data + size}); /* from the end of the input */
     guest.partition = nt_partition_create(&(struct nt_partition_options){.name = "guest", .role = NT_CHILD});
     MUST(guest.partition);
     nt_enter(guest.partition);
@@ -407,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (unsigned steps = 0; steps < STEPS && input.at < input.end; steps++)
             step(&guest, &input);
     bring_down(&guest);
-    host_end();
+    lying_host_end();
     one_thread_round = NULL;
     nt_enter(NULL);
     MUST(nt_partition_destroy(guest.partition) == 0);
