@@ -22,7 +22,7 @@ SUITES ?=
 export CC DESTDIR SUITES
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
-export TSAN_OPTIONS ?= halt_on_error=1
+export TSAN_OPTIONS ?= halt_on_error=1:history_size=7
 
 T ?= 60
 ENGINE ?= libfuzzer
