@@ -96,8 +96,16 @@ struct crowd {
     struct board *board;
     unsigned guests, forked;
     pid_t pid[GUESTS_MOST];
-    int socket[GUESTS_MOST];
+    int socket[GUESTS_MOST]; /* -1: its channel's */
 };
+
+/* The host's ends of those that have no channel. */
+static void close_sockets(const struct crowd *crowd, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (crowd->socket[i] >= 0)
+            close(crowd->socket[i]);
+}
 
 /* Before the host has threads. */
 static bool fork_guests(const struct scale *scale, struct crowd *crowd)
@@ -106,11 +114,13 @@ static bool fork_guests(const struct scale *scale, struct crowd *crowd)
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
             return false;
-        pid_t host = getpid(), pid = fork();
-        if (pid == 0)
-            be_guest(scale, crowd->board, crowd->forked + 1, ends[1], host);
-        close(ends[1]);
         crowd->socket[crowd->forked] = ends[0];
+        pid_t host = getpid(), pid = fork();
+        if (pid == 0) {
+            close_sockets(crowd, crowd->forked + 1); /* else the host's ends outlive the host's closing them */
+            be_guest(scale, crowd->board, crowd->forked + 1, ends[1], host);
+        }
+        close(ends[1]);
         crowd->pid[crowd->forked] = pid;
         if (pid < 0)
             return false;
@@ -125,8 +135,10 @@ static bool attach_guests(struct crowd *crowd, struct vfp_host *host, struct vfp
         struct vfp_vf *vf;
         struct vfp_channel *channel;
         if (vfp_vf_allocate(adapter, &vf) == 0 &&
-            vfp_channel_attach(vf, crowd->socket[i], "guest", NULL, NULL, &channel) == 0)
+            vfp_channel_attach(vf, crowd->socket[i], "guest", NULL, NULL, &channel) == 0) {
+            crowd->socket[i] = -1;
             continue;
+        }
         snprintf(point->why, sizeof(point->why), "%s", vfp_host_error(host));
         return false;
     }
@@ -155,6 +167,15 @@ static double each(double ns, uint64_t count)
     return count ? ns / (double)count : 0;
 }
 
+/* Who was given no channel learns that none will come, and does not wait for it. */
+static void end_guests(struct crowd *crowd)
+{
+    take_step(crowd->board, ENDING);
+    close_sockets(crowd, crowd->forked);
+    for (unsigned i = 0; i < crowd->forked; i++)
+        waitpid(crowd->pid[i], NULL, 0);
+}
+
 static void serve(const struct scale *scale, struct crowd *crowd, struct scale_point *point)
 {
     char card[] = "/tmp/vfplane-scale-XXXXXX";
@@ -173,9 +194,7 @@ static void serve(const struct scale *scale, struct crowd *crowd, struct scale_p
         point->value[SCALE_BYTES] = (scale_resident_bytes() - memory) / crowd->guests;
     }
     start = scale_now_ns();
-    take_step(crowd->board, ENDING);
-    for (unsigned i = 0; i < crowd->forked; i++)
-        waitpid(crowd->pid[i], NULL, 0);
+    end_guests(crowd);
     vfp_host_destroy(host);
     point->value[SCALE_STOP_NS] = scale_now_ns() - start;
     point->value[SCALE_OP_NS] = each(free_ns, atomic_load(&crowd->board->done[WORKING]));
