@@ -69,9 +69,9 @@ int vmm_read(struct vmm *vmm, uint32_t length); /* the guest has read a packet o
 /* An access that was trapped in the window. */
 int vmm_access(struct vmm *vmm, bool write, uint64_t address, uint32_t size, uint64_t *value);
 
-/* Version 2. Must the access not reach the BAR? The one that vmm_register hands over: failed reads give all ones.
- * -ENOENT: it is the guest's own after all. Another target of the interrupt with that address and data; -ENOENT: there
- * is none. */
+/* Version 2. Must the access, which crosses no edge of a page, not reach the BAR? The one that vmm_register hands over:
+ * failed reads give all ones. -ENOENT: it is the guest's own after all. Another target of the interrupt with that
+ * address and data; -ENOENT: there is none. */
 bool vmm_is_mitigated(const struct vmm *vmm, uint32_t region, uint64_t offset, uint32_t size, bool write);
 int vmm_register(struct vmm *vmm, bool write, uint32_t region, uint64_t offset, uint32_t size, uint64_t *value);
 int vmm_retarget(struct vmm *vmm, uint64_t address, uint32_t data, uint32_t vector, const uint16_t *processors,

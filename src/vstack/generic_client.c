@@ -13,6 +13,25 @@
 
 /* ---- what is heard ------------------------------------------------------------------------------------------- */
 
+/* Nobody waits for it. A PF driver that has not taken the one before cannot be given another. */
+static void give(struct vstack_generic *generic, SRIOV_PNP_EVENT_COMPLETE word)
+{
+    struct vstack_irp *sent = generic->word;
+    bool out;
+
+    pthread_mutex_lock(&generic->lock);
+    out = sent->out;
+    if (!out) {
+        memcpy(sent->buffer, &word, sizeof(word));
+        vstack_irp_prepare(sent, IOCTL_SRIOV_EVENT_COMPLETE, sizeof(word), 0);
+    }
+    pthread_mutex_unlock(&generic->lock);
+    if (out)
+        TRACE_REFUSE("vstack", "SRIOV_IOCTL_PENDS pci.md 3.1", "IOCTL_SRIOV_EVENT_COMPLETE still waits");
+    else
+        vstack_irp_send(sent);
+}
+
 static void event(struct vstack_listener *listener, const void *output)
 {
     struct vstack_generic *generic = listener->generic;
@@ -31,7 +50,7 @@ static void event(struct vstack_listener *listener, const void *output)
     pthread_mutex_unlock(&generic->lock);
     if (!NT_SUCCESS(word.QueryStatus))
         TRACE_REFUSE("vstack", "REBALANCE_WITH_GUESTS pci.md 3.6", "VFs are given out");
-    vstack_irp_call(generic, IOCTL_SRIOV_EVENT_COMPLETE, &word, sizeof(word), vstack_patience(generic));
+    give(generic, word);
     TRACE_DONE(span, "%s", nt_status_name(word.QueryStatus));
 }
 
@@ -49,6 +68,14 @@ static void invalidation(struct vstack_listener *listener, const void *output)
 
 /* ---- attached ------------------------------------------------------------------------------------------------ */
 
+/* The events first: they are what gives words. */
+static void end(struct vstack_generic *generic)
+{
+    vstack_listener_end(&generic->events);
+    vstack_listener_end(&generic->invalidations);
+    vstack_irp_end(generic->word);
+}
+
 NTSTATUS vstack_client_attach(struct vstack_generic *generic)
 {
     NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
@@ -60,15 +87,15 @@ NTSTATUS vstack_client_attach(struct vstack_generic *generic)
                                                       .code = IOCTL_SRIOV_INVALIDATE_BLOCK,
                                                       .size = sizeof(SRIOV_INVALIDATE_BLOCK),
                                                       .heard = invalidation};
+    generic->word = vstack_irp_make(generic, sizeof(SRIOV_PNP_EVENT_COMPLETE));
     made = vstack_listener_make(&generic->events);
-    made = vstack_listener_make(&generic->invalidations) && made;
+    made = vstack_listener_make(&generic->invalidations) && made && generic->word;
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_ATTACH", "the generic road");
     if (made)
         status = vstack_irp_call(generic, IOCTL_SRIOV_ATTACH, NULL, 0, 0); /* as long as a rebalance takes */
     TRACE_DONE(span, "%s", nt_status_name(status));
     if (status != STATUS_SUCCESS) {
-        vstack_listener_discard(&generic->events);
-        vstack_listener_discard(&generic->invalidations);
+        end(generic);
         return NT_SUCCESS(status) ? STATUS_UNSUCCESSFUL : status;
     }
     vstack_listener_start(&generic->events);
@@ -84,7 +111,6 @@ void vstack_client_detach(struct vstack_generic *generic)
     pthread_mutex_unlock(&generic->lock);
     TRACE_DOOR(span, "vstack", "IOCTL_SRIOV_DETACH", "the generic road");
     vstack_irp_call(generic, IOCTL_SRIOV_DETACH, NULL, 0, vstack_patience(generic));
-    vstack_listener_stop(&generic->events);
-    vstack_listener_stop(&generic->invalidations);
+    end(generic);
     TRACE_DONE(span, "detached");
 }

@@ -13,7 +13,7 @@ enum { IRP_HERE, IRP_OUT, IRP_ARRIVING, IRP_LEFT }; /* with us; with the PF driv
 
 static _Thread_local const struct vstack_irp *being_sent;
 
-static void discard(struct vstack_irp *sent)
+void vstack_irp_discard(struct vstack_irp *sent)
 {
     struct nt_partition *before = nt_enter(sent->partition);
 
@@ -36,7 +36,7 @@ struct vstack_irp *vstack_irp_make(struct vstack_generic *generic, size_t bytes)
     }
     nt_enter(before);
     if (sent && !sent->irp) {
-        discard(sent);
+        vstack_irp_discard(sent);
         sent = NULL;
     }
     return sent;
@@ -52,12 +52,12 @@ static NTSTATUS completed(PDEVICE_OBJECT device, PIRP irp, PVOID context)
 
     (void)device, (void)irp;
     if (atomic_exchange(&sent->state, IRP_ARRIVING) == IRP_LEFT) {
-        discard(sent);
+        vstack_irp_discard(sent);
         return STATUS_MORE_PROCESSING_REQUIRED;
     }
     pthread_mutex_lock(&generic->lock);
     sent->out = false;
-    sent->at_once = being_sent == sent;
+    sent->at_once = being_sent && being_sent->owner == sent->owner;
     atomic_store(&sent->state, IRP_HERE);
     if (sent->back)
         work = sent->back(sent);
@@ -105,52 +105,82 @@ void vstack_irp_cancel(struct vstack_irp *sent)
     nt_enter(before);
 }
 
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+bool vstack_irp_answers(const struct vstack_irp *sent, ULONG_PTR bytes)
+{
+    const IO_STATUS_BLOCK *result = &sent->irp->IoStatus;
+    return result->Status == STATUS_SUCCESS && result->Information == bytes;
+}
+
+void vstack_irp_refuse(const struct vstack_irp *sent)
+{
+    const IO_STATUS_BLOCK *result = &sent->irp->IoStatus;
+
+    if (result->Status != STATUS_CANCELLED)
+        TRACE_REFUSE("vstack", "SRIOV_IOCTL_ANSWER pci.md 5.9", "IOCTL %08x: %s with %llu bytes", sent->code,
+                     nt_status_name(result->Status), (unsigned long long)result->Information);
+}
+
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
-bool vstack_moved(struct vstack_generic *generic, PKEVENT moved, unsigned ms)
+uint64_t vstack_deadline(struct vstack_generic *generic, unsigned ms)
 {
-    struct nt_partition *before = nt_enter(generic->partition);
-    LARGE_INTEGER patience = {.QuadPart = -10000ll * ms};
+    return ms ? nt_clock_ns(generic->partition) + ms * 1000000ull : 0;
+}
+
+bool vstack_moved(struct vstack_generic *generic, PKEVENT moved, uint64_t until)
+{
+    const uint64_t now = nt_clock_ns(generic->partition);
+    LARGE_INTEGER left = {.QuadPart = -(LONGLONG)((until - now) / 100)};
+    struct nt_partition *before;
     NTSTATUS status;
 
+    if (until && now >= until)
+        return false;
     pthread_mutex_unlock(&generic->lock);
-    status = KeWaitForSingleObject(moved, Executive, KernelMode, FALSE, ms ? &patience : NULL);
-    pthread_mutex_lock(&generic->lock);
+    before = nt_enter(generic->partition);
+    status = KeWaitForSingleObject(moved, Executive, KernelMode, FALSE, until ? &left : NULL);
     nt_enter(before);
+    pthread_mutex_lock(&generic->lock);
     return status != STATUS_TIMEOUT;
 }
 
-bool vstack_irp_wait(struct vstack_irp *sent, unsigned ms)
+static bool wait_until_back(struct vstack_irp *sent, unsigned ms)
 {
     struct vstack_generic *generic = sent->generic;
-    bool moved = true;
+    const uint64_t until = vstack_deadline(generic, ms);
+    bool moved = true, back;
 
     pthread_mutex_lock(&generic->lock);
     while (sent->out && moved)
-        moved = vstack_moved(generic, &sent->moved, ms);
-    moved = !sent->out;
+        moved = vstack_moved(generic, &sent->moved, until);
+    back = !sent->out;
     pthread_mutex_unlock(&generic->lock);
-    return moved;
+    return back;
+}
+
+bool vstack_irp_recall(struct vstack_irp *sent)
+{
+    const ULONG code = sent->code;
+    int out = IRP_OUT;
+
+    vstack_irp_cancel(sent);
+    while (!wait_until_back(sent, vstack_patience(sent->generic))) {
+        if (atomic_compare_exchange_strong(&sent->state, &out, IRP_LEFT)) {
+            TRACE_REFUSE("vstack", "SRIOV_IOCTL_KEPT pci.md 3.1", "IOCTL %08x was cancelled and is not given back",
+                         code);
+            return false;
+        }
+        out = IRP_OUT; /* it is just arriving */
+    }
+    return true;
 }
 
 void vstack_irp_end(struct vstack_irp *sent)
 {
-    ULONG code;
-    int out = IRP_OUT;
-
-    if (!sent)
-        return;
-    code = sent->code;
-    vstack_irp_cancel(sent);
-    while (!vstack_irp_wait(sent, vstack_patience(sent->generic))) {
-        if (!atomic_compare_exchange_strong(&sent->state, &out, IRP_LEFT)) {
-            out = IRP_OUT; /* it is just arriving */
-            continue;
-        }
-        TRACE_REFUSE("vstack", "SRIOV_IOCTL_KEPT pci.md 3.1", "IOCTL %08x was cancelled and is not given back", code);
-        return;
-    }
-    discard(sent);
+    if (sent && vstack_irp_recall(sent))
+        vstack_irp_discard(sent);
 }
 
 /* Waited for; what is never completed is given up. */
@@ -165,7 +195,7 @@ NTSTATUS vstack_irp_call(struct vstack_generic *generic, ULONG code, const void 
         memcpy(sent->buffer, input, length);
     vstack_irp_prepare(sent, code, length, 0);
     vstack_irp_send(sent);
-    if (vstack_irp_wait(sent, ms))
+    if (wait_until_back(sent, ms))
         status = sent->irp->IoStatus.Status;
     else
         TRACE_REFUSE("vstack", "SRIOV_IOCTL_PENDS pci.md 3.1", "IOCTL %08x: no answer for %u ms", code, ms);

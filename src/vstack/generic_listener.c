@@ -7,21 +7,6 @@
 
 #include <string.h>
 
-bool vstack_irp_answers(const struct vstack_irp *sent, ULONG_PTR bytes)
-{
-    const IO_STATUS_BLOCK *result = &sent->irp->IoStatus;
-    return result->Status == STATUS_SUCCESS && result->Information == bytes;
-}
-
-void vstack_irp_refuse(const struct vstack_irp *sent)
-{
-    const IO_STATUS_BLOCK *result = &sent->irp->IoStatus;
-
-    if (result->Status != STATUS_CANCELLED)
-        TRACE_REFUSE("vstack", "SRIOV_IOCTL_ANSWER pci.md 5.9", "IOCTL %08x: %s with %llu bytes", sent->code,
-                     nt_status_name(result->Status), (unsigned long long)result->Information);
-}
-
 /* Makes it pending, again. Once the road closes it stays as it is, so that the one cancel reaches the last one. */
 static void listen(struct vstack_listener *listener)
 {
@@ -92,11 +77,19 @@ bool vstack_listener_make(struct vstack_listener *listener)
     return listener->sent && listener->work;
 }
 
-void vstack_listener_discard(struct vstack_listener *listener)
+/* Back or left for good; then its work, which may still read what came back; then there is none any more. */
+void vstack_listener_end(struct vstack_listener *listener)
 {
-    struct nt_partition *before = nt_enter(listener->generic->partition);
+    struct vstack_generic *generic = listener->generic;
+    struct nt_partition *before = nt_enter(generic->partition);
+    bool ours = listener->sent && vstack_irp_recall(listener->sent);
 
-    vstack_irp_end(listener->sent);
+    pthread_mutex_lock(&generic->lock);
+    while (listener->inside)
+        vstack_moved(generic, &listener->moved, 0);
+    pthread_mutex_unlock(&generic->lock);
+    if (ours)
+        vstack_irp_discard(listener->sent);
     if (listener->work)
         IoFreeWorkItem(listener->work);
     nt_enter(before);
@@ -105,17 +98,4 @@ void vstack_listener_discard(struct vstack_listener *listener)
 void vstack_listener_start(struct vstack_listener *listener)
 {
     listen(listener);
-}
-
-/* generic->closing is set. What is under way may have been about to listen when it was. */
-void vstack_listener_stop(struct vstack_listener *listener)
-{
-    struct vstack_generic *generic = listener->generic;
-
-    vstack_irp_cancel(listener->sent);
-    pthread_mutex_lock(&generic->lock);
-    while (listener->inside)
-        vstack_moved(generic, &listener->moved, 0);
-    pthread_mutex_unlock(&generic->lock);
-    vstack_listener_discard(listener);
 }

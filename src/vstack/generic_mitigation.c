@@ -82,13 +82,15 @@ static bool knows(const struct vstack_mitigation *mitigation, uint64_t announced
 static NDIS_STATUS learn(struct vstack_mitigation *mitigation, struct vstack_generic *generic)
 {
     NTSTATUS status;
+    bool unknown;
 
     pthread_mutex_lock(&generic->lock);
     mitigation->announced = 1;
     status = vstack_steps_until(mitigation, knows, 1, vstack_patience(generic)) ? mitigation->status
                                                                                 : NDIS_STATUS_REQUEST_ABORTED;
+    unknown = mitigation->asking.unknown;
     vstack_steps_leave(mitigation);
-    return status == STATUS_NOT_SUPPORTED || status == STATUS_INVALID_DEVICE_REQUEST ? NDIS_STATUS_SUCCESS : status;
+    return unknown ? NDIS_STATUS_SUCCESS : status;
 }
 
 NDIS_STATUS vstack_mitigation_begin(struct vstack_vf *vf)
@@ -117,10 +119,6 @@ void vstack_mitigation_end(struct vstack_vf *vf)
     if (mitigation) {
         pthread_mutex_lock(&generic->lock);
         mitigation->closing = true;
-        pthread_mutex_unlock(&generic->lock);
-        vstack_irp_cancel(mitigation->update);
-        vstack_irp_cancel(mitigation->asking.sent);
-        pthread_mutex_lock(&generic->lock);
         vstack_steps_until(mitigation, is_quiet, 0, 0);
         pthread_mutex_unlock(&generic->lock);
         vf->mitigation = NULL;
@@ -134,7 +132,7 @@ void vstack_mitigation_end(struct vstack_vf *vf)
 /* What was announced has arrived: an update is pending, or one was given to the PF driver since. */
 static bool has_heard(const struct vstack_mitigation *mitigation, uint64_t listens)
 {
-    return mitigation->pended || mitigation->deaf || mitigation->listens > listens ||
+    return mitigation->pended || mitigation->deaf || mitigation->tired || mitigation->listens > listens ||
            (mitigation->update->out && !mitigation->running);
 }
 
@@ -151,6 +149,10 @@ void vstack_mitigation_catch_up(struct vstack_vf *vf)
     if (!mitigation)
         return;
     pthread_mutex_lock(&generic->lock);
+    mitigation->tired = false;
+    mitigation->at_once = 0;
+    mitigation->announced += mitigation->missed;
+    mitigation->missed = false;
     vstack_steps_until(mitigation, has_heard, mitigation->listens, 0);
     vstack_steps_until(mitigation, knows_or_waits, mitigation->announced, 0);
     vstack_steps_leave(mitigation);

@@ -12,7 +12,8 @@ struct vstack_asking {
     struct vstack_irp *sent;
     const struct vstack_vf *vf;
     unsigned attempts;
-    int bar; /* that is asked for; -1: the counts */
+    int bar;      /* that is asked for; -1: the counts */
+    bool unknown; /* the PF driver does not know the IOCTL that asks for counts */
     SRIOV_MITIGATED_RANGE_COUNT_OUTPUT counts;
     struct vstack_list lists[VSTACK_BARS];
 };
@@ -39,18 +40,19 @@ struct vstack_mitigation {
     uint64_t asked_at; /* by the partition's clock */
     NTSTATUS status;   /* of the last asking that ended */
     unsigned at_once;  /* updates in a row */
-    bool heard;        /* the update is back */
     bool answered;     /* the question is back */
     bool asks;         /* an asking is under way, */
     bool pended;       /* and the PF driver lets it wait */
     bool listened;     /* since the last question: pending before it, so that no change falls between them */
-    bool deaf;         /* no update any more */
+    bool deaf;         /* it failed one, or answered with nonsense: no update any more */
+    bool tired;        /* it completes them at once: none before the VF's state changes */
+    bool missed;       /* there was no memory for the answer: asked again then */
     bool running, queued, closing;
 };
 
 /* generic_steps.c: what there is to do for a VF is done step by step, by whoever comes first: a worker, or a thread
  * that has to know the ranges. generic->lock held, let go meanwhile. */
-/* Steps are taken here, or by another, until `enough`; false: not in `ms`, 0: for ever. */
+/* Steps are taken here, or by another, until `enough`; false: not in `ms` in all, 0: for ever. */
 bool vstack_steps_until(struct vstack_mitigation *mitigation,
                         bool (*enough)(const struct vstack_mitigation *mitigation, uint64_t what), uint64_t what,
                         unsigned ms);

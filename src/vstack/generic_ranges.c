@@ -71,6 +71,7 @@ static NTSTATUS take_counts(struct vstack_asking *asking)
     const ULONG_PTR information = asking->sent->irp->IoStatus.Information;
     NTSTATUS status = status_of(asking, "RANGE_COUNT_ANSWER pci.md 5.9");
 
+    asking->unknown = status == STATUS_NOT_SUPPORTED || status == STATUS_INVALID_DEVICE_REQUEST;
     if (status != STATUS_SUCCESS)
         return status;
     if (information != sizeof(asking->counts))

@@ -24,7 +24,7 @@ struct vstack_irp {
     atomic_int state;
     KEVENT moved; /* set when it is back */
     bool out;     /* the PF driver has it; generic->lock */
-    bool at_once; /* it completed inside vstack_irp_send(), on that thread; generic->lock */
+    bool at_once; /* completed by the thread that is just sending one of its owner's; generic->lock */
     /* The four below are set by who keeps it, once. Back: generic->lock held, <= DISPATCH_LEVEL; returns the item that
      * is to be queued with `routine`, or NULL. May be NULL. */
     PIO_WORKITEM (*back)(struct vstack_irp *sent);
@@ -64,6 +64,7 @@ struct vstack_generic {
     struct vstack_turn *head, *tail; /* who waits for one */
     PIO_WORKITEM server;
     struct vstack_listener events, invalidations;
+    struct vstack_irp *word; /* IOCTL_SRIOV_EVENT_COMPLETE */
 };
 
 /* generic_gate.c: whose turn it is at the PF driver. */
@@ -95,13 +96,18 @@ struct vstack_irp *vstack_irp_make(struct vstack_generic *generic, size_t bytes)
 void vstack_irp_prepare(struct vstack_irp *sent, ULONG code, ULONG input, ULONG output);
 void vstack_irp_send(struct vstack_irp *sent);
 void vstack_irp_cancel(struct vstack_irp *sent);
-bool vstack_irp_wait(struct vstack_irp *sent, unsigned ms); /* until it is back; false: it is not. 0: for ever */
-/* Cancels it and waits, with the PF driver's patience. It may not be used any more. NULL: nothing. */
-void vstack_irp_end(struct vstack_irp *sent);
-/* Makes, sends, waits and ends one: its status, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT. */
+/* Cancels it and waits until it is back. false: not in the PF driver's patience; it is the PF driver's from now on. */
+bool vstack_irp_recall(struct vstack_irp *sent);
+void vstack_irp_discard(struct vstack_irp *sent); /* it is back */
+void vstack_irp_end(struct vstack_irp *sent);     /* both; NULL: nothing */
+/* Makes, sends, waits and ends one: its status, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT. 0: for ever. */
 NTSTATUS vstack_irp_call(struct vstack_generic *generic, ULONG code, const void *input, ULONG length, unsigned ms);
-/* generic->lock held, let go meanwhile: until that event is set; false: not in that time. */
-bool vstack_moved(struct vstack_generic *generic, PKEVENT moved, unsigned ms);
+bool vstack_irp_answers(const struct vstack_irp *sent, ULONG_PTR bytes); /* success, and so many bytes? */
+void vstack_irp_refuse(const struct vstack_irp *sent);                   /* said in the trace */
+/* In so many ms of the partition's clock; 0: never. */
+uint64_t vstack_deadline(struct vstack_generic *generic, unsigned ms);
+/* generic->lock held, let go meanwhile: until that event is set; false: the deadline is over. */
+bool vstack_moved(struct vstack_generic *generic, PKEVENT moved, uint64_t until);
 static inline unsigned vstack_patience(struct vstack_generic *generic)
 {
     return atomic_load(&generic->patience);
@@ -109,13 +115,9 @@ static inline unsigned vstack_patience(struct vstack_generic *generic)
 
 /* generic_listener.c. PASSIVE_LEVEL. */
 bool vstack_listener_make(struct vstack_listener *listener); /* all but its own set; false: no memory */
-void vstack_listener_discard(struct vstack_listener *listener);
 void vstack_listener_start(struct vstack_listener *listener);
-void vstack_listener_stop(struct vstack_listener *listener); /* waits until nothing of it is under way */
-/* Success, and as many bytes as were asked for? */
-bool vstack_irp_answers(const struct vstack_irp *sent, ULONG_PTR bytes);
-/* Said in the trace: a PF driver that answers so will answer so again, and is not asked again. */
-void vstack_irp_refuse(const struct vstack_irp *sent);
+/* generic->closing is set, or it was never started: waits until nothing of it is under way. */
+void vstack_listener_end(struct vstack_listener *listener);
 
 /* generic_mitigation.c: the pages of a VF that the PF driver answers for. PASSIVE_LEVEL. */
 /* The interface, if the device has it; without it no VF of this PF has such pages. */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* A PF driver that has something new each time it is asked to wait has nothing to say. */
+/* Something new each time that it is given an update or asked a question: that is a PF driver's mistake. */
 #define AT_ONCE_MAX 16u
 
 /* ---- what there is to do ----------------------------------------------------------------------------------------- */
@@ -24,13 +24,21 @@ static bool is_overdue(const struct vstack_mitigation *mitigation)
            nt_clock_ns(generic->partition) - mitigation->asked_at >= patience * 1000000ull;
 }
 
+/* Between two updates there is a question, unless it is the PF driver that has it wait. */
+static bool may_listen(const struct vstack_mitigation *mitigation)
+{
+    const bool owes = mitigation->listened && mitigation->announced > mitigation->asked && !mitigation->pended;
+
+    return !mitigation->update->out && !mitigation->deaf && !mitigation->tired && !owes;
+}
+
 static enum step next(const struct vstack_mitigation *mitigation)
 {
     if (mitigation->running || mitigation->closing)
         return NOTHING;
     if (mitigation->answered)
         return JUDGE;
-    if (!mitigation->update->out && !mitigation->deaf && !mitigation->listened)
+    if (may_listen(mitigation))
         return LISTEN;
     if (!mitigation->asks)
         return mitigation->announced > mitigation->asked ? ASK : NOTHING;
@@ -59,34 +67,10 @@ static void send(struct vstack_mitigation *mitigation, struct vstack_irp *sent, 
     TRACE_DONE(span, "%s", sent->out ? "pending" : "answered");
 }
 
-/* Is it to be listened to again? */
-static bool hear(struct vstack_mitigation *mitigation)
-{
-    struct vstack_irp *update = mitigation->update;
-    USHORT named;
-
-    if (!vstack_irp_answers(update, sizeof(SRIOV_MITIGATED_RANGE_UPDATE_OUTPUT))) {
-        vstack_irp_refuse(update);
-        return false;
-    }
-    memcpy(&named, update->buffer, sizeof(named));
-    if (named != mitigation->vf->id)
-        TRACE_REFUSE("vstack", "RANGE_UPDATE_VF pci.md 3.7", "an update for VF %u, asked for VF %u", named,
-                     mitigation->vf->id);
-    else if (mitigation->at_once > AT_ONCE_MAX)
-        TRACE_REFUSE("vstack", "RANGE_UPDATE_PENDS pci.md 3.1", "VF %u: %u updates in a row completed at once",
-                     mitigation->vf->id, mitigation->at_once);
-    return named == mitigation->vf->id && mitigation->at_once <= AT_ONCE_MAX;
-}
-
 static void listen(struct vstack_mitigation *mitigation)
 {
     struct vstack_irp *update = mitigation->update;
 
-    mitigation->deaf = mitigation->heard && !hear(mitigation);
-    mitigation->heard = false;
-    if (mitigation->deaf)
-        return;
     mitigation->listened = true;
     update->buffer[0] = 0;
     memcpy(update->buffer, &mitigation->vf->id, sizeof(SRIOV_MITIGATED_RANGE_UPDATE_INPUT));
@@ -140,6 +124,7 @@ static void judge(struct vstack_mitigation *mitigation)
     }
     mitigation->asks = false;
     mitigation->known = mitigation->asked;
+    mitigation->missed = status == STATUS_INSUFFICIENT_RESOURCES;
     mitigation->status = status;
 }
 
@@ -199,15 +184,32 @@ static void work(PDEVICE_OBJECT device, PVOID context)
     vstack_steps_leave(mitigation);
 }
 
+/* Is it good news? */
+static bool hear(struct vstack_irp *update, USHORT id)
+{
+    USHORT named;
+
+    if (!vstack_irp_answers(update, sizeof(SRIOV_MITIGATED_RANGE_UPDATE_OUTPUT))) {
+        vstack_irp_refuse(update);
+        return false;
+    }
+    memcpy(&named, update->buffer, sizeof(named));
+    if (named != id)
+        TRACE_REFUSE("vstack", "RANGE_UPDATE_VF pci.md 3.7", "an update for VF %u, asked for VF %u", named, id);
+    return named == id;
+}
+
 static PIO_WORKITEM update_back(struct vstack_irp *sent)
 {
     struct vstack_mitigation *mitigation = sent->owner;
-    const USHORT id = mitigation->vf->id;
 
-    mitigation->heard = true;
+    mitigation->deaf = !hear(sent, mitigation->vf->id);
+    mitigation->announced += !mitigation->deaf;
     mitigation->at_once = sent->at_once ? mitigation->at_once + 1 : 0;
-    if (vstack_irp_answers(sent, sizeof(id)) && memcmp(sent->buffer, &id, sizeof(id)) == 0)
-        mitigation->announced++;
+    mitigation->tired = mitigation->at_once >= AT_ONCE_MAX;
+    if (mitigation->tired)
+        TRACE_REFUSE("vstack", "RANGE_UPDATE_PENDS pci.md 3.1", "VF %u: %u updates in a row completed at once",
+                     mitigation->vf->id, mitigation->at_once);
     KeSetEvent(&mitigation->moved, IO_NO_INCREMENT, FALSE);
     return call_worker(mitigation);
 }
@@ -225,8 +227,11 @@ static PIO_WORKITEM question_back(struct vstack_irp *sent)
 bool vstack_steps_until(struct vstack_mitigation *mitigation,
                         bool (*enough)(const struct vstack_mitigation *, uint64_t), uint64_t what, unsigned ms)
 {
+    struct vstack_generic *generic = mitigation->update->generic;
+    const uint64_t until = vstack_deadline(generic, ms);
+
     while (!enough(mitigation, what)) {
-        if (!act(mitigation) && !vstack_moved(mitigation->update->generic, &mitigation->moved, ms))
+        if (!act(mitigation) && !vstack_moved(generic, &mitigation->moved, until))
             return enough(mitigation, what);
     }
     return true;

@@ -104,6 +104,8 @@ static const struct says nonsenses[] = {
     {.name = "four billion ranges", .counts = {UINT32_MAX}, .ranges = GOOD},
     {.name = "four billion of the last BAR", .counts = {1, 0, 0, 0, 0, UINT32_MAX}, .ranges = GOOD},
     {.name = "ranges fail", .ranges_status = STATUS_INVALID_PARAMETER, .counts = {1}, .ranges = GOOD},
+    {.name = "ranges are not supported", .ranges_status = STATUS_NOT_SUPPORTED, .counts = {1}, .ranges = GOOD},
+    {.name = "ranges are no request", .ranges_status = STATUS_INVALID_DEVICE_REQUEST, .counts = {1}, .ranges = GOOD},
     {.name = "ranges are no success", .ranges_status = STATUS_OBJECT_NAME_EXISTS, .counts = {1}, .ranges = GOOD},
     {.name = "15 bytes of ranges", .ranges_information = 15, .counts = {1}, .ranges = GOOD},
     {.name = "17 bytes of ranges", .ranges_information = 17, .counts = {1}, .ranges = GOOD},

@@ -4,115 +4,9 @@
  * or never, say one thing and do another, have something new all the time. Nobody hangs, no guest gets a page that it
  * must not have, nothing is used after it is gone (pci.md 3.1, 3.7, 5.9).
  */
-#include "mitigation_rig.h"
+#include "unruly_pf.h"
 
 #include <sched.h>
-
-static void wait_while(const atomic_bool *flag)
-{
-    while (atomic_load(flag))
-        sched_yield();
-}
-
-static void wait_until(const atomic_bool *flag)
-{
-    while (!atomic_load(flag))
-        sched_yield();
-}
-
-static void change(NTSTATUS *what, NTSTATUS status)
-{
-    pthread_mutex_lock(&pf.lock);
-    *what = status;
-    pthread_mutex_unlock(&pf.lock);
-}
-
-/* ---- an unruly PF driver ----------------------------------------------------------------------------------------- */
-
-static struct {
-    atomic_uint at_once;     /* so many updates more complete inside the dispatch routine */
-    atomic_bool hold_update; /* the dispatch routine stays inside, */
-    atomic_bool in_update;
-    atomic_bool hold_count; /* of counts too, */
-    atomic_bool in_count;
-    atomic_bool restless; /* each count announces one change more */
-} unruly;
-
-static NTSTATUS finish_update(PIRP irp)
-{
-    return generic_pf_complete(irp, STATUS_SUCCESS, 2); /* the VF's number still stands in the buffer */
-}
-
-static NTSTATUS unruly_update(struct generic_pf *generic, PIRP irp)
-{
-    atomic_store(&unruly.in_update, true);
-    wait_while(&unruly.hold_update);
-    if (!atomic_load(&unruly.at_once))
-        return mitigable_pf_control(generic, IOCTL_SRIOV_MITIGATED_RANGE_UPDATE, irp);
-    atomic_fetch_sub(&unruly.at_once, 1);
-    atomic_fetch_add(&pf.updates, 1);
-    return finish_update(irp);
-}
-
-static void announce_from_inside(struct generic_pf *generic, USHORT vf)
-{
-    PIRP *place = &generic->waiting[MITIGABLE_UPDATE(vf)], irp = NULL;
-    pthread_mutex_lock(&generic->lock);
-    if (*place && IoSetCancelRoutine(*place, NULL)) {
-        irp = *place;
-        *place = NULL;
-    }
-    pthread_mutex_unlock(&generic->lock);
-    if (irp)
-        finish_update(irp);
-}
-
-static NTSTATUS unruly_count(struct generic_pf *generic, PIRP irp)
-{
-    const USHORT vf = *(USHORT *)irp->AssociatedIrp.SystemBuffer;
-    atomic_store(&unruly.in_count, true);
-    wait_while(&unruly.hold_count);
-    if (atomic_load(&unruly.restless))
-        announce_from_inside(generic, vf);
-    return mitigable_pf_control(generic, IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, irp);
-}
-
-static NTSTATUS unruly_control(struct generic_pf *generic, ULONG code, PIRP irp)
-{
-    if (code == IOCTL_SRIOV_MITIGATED_RANGE_UPDATE)
-        return unruly_update(generic, irp);
-    if (code == IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT)
-        return unruly_count(generic, irp);
-    return mitigable_pf_control(generic, code, irp);
-}
-
-static void keep(ULONG code, NTSTATUS says)
-{
-    atomic_store(&pf.pf.says, says);
-    atomic_store(&pf.pf.keeps, code);
-}
-
-static void wait_until_kept(void)
-{
-    while (!atomic_load(&pf.pf.kept))
-        sched_yield();
-}
-
-static void give_back(NTSTATUS status, ULONG_PTR information)
-{
-    PIRP irp = atomic_exchange(&pf.pf.kept, NULL);
-    assert_non_null(irp);
-    atomic_store(&pf.pf.keeps, 0);
-    generic_pf_complete(irp, status, information);
-}
-
-static int set_up_unruly(void **state)
-{
-    memset(&unruly, 0, sizeof(unruly));
-    set_up(state);
-    pf.pf.other = unruly_control;
-    return 0;
-}
 
 /* ---- at once ----------------------------------------------------------------------------------------------------- */
 
@@ -131,27 +25,35 @@ static void the_first_ranges_are_known_although_the_update_completes_at_once(voi
     }
 }
 
+/* Until nothing is left to do; how often it was asked. */
+static unsigned quiet(void)
+{
+    unsigned asks;
+    do {
+        asks = pf.count_asks;
+        nt_drain_work(pf.pf.partition);
+    } while (asks != pf.count_asks);
+    return asks;
+}
+
+/* And begin again with the next change of state. */
 static void updates_that_all_complete_at_once_come_to_an_end(void **state)
 {
     ULONG64 value;
     (void)state;
     atomic_store(&unruly.at_once, UINT32_MAX);
-    mitigable_pf_range(&pf, 0, 1, true, true);
     give(0);
-    for (unsigned i = 0; i < 32; i++)
-        settle(0);
-    unsigned updates = pf.updates, asks = pf.count_asks;
-    assert_true(updates > 1 && updates < 32);
-    for (unsigned i = 0; i < 10; i++)
-        settle(0);
-    nt_drain_work(pf.pf.partition);
-    assert_int_equal(pf.updates, updates);
-    assert_int_equal(pf.count_asks, asks);
-    assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_SUCCESS);
+    unsigned asks = quiet();
+    assert_true(asks > 1 && asks < 32);
+    settle(0);
+    unsigned more = quiet();
+    assert_true(more > asks && more < 2 * 32);
     atomic_store(&unruly.at_once, 0);
-    vstack_vf_free(vfs[0]);
-    give(0);
+    mitigable_pf_range(&pf, 0, 1, true, true);
+    settle(0);
     assert_non_null(pf.pf.waiting[MITIGABLE_UPDATE(0)]);
+    announce(0);
+    assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_SUCCESS);
 }
 
 static void a_pf_with_something_new_at_each_question_keeps_nobody(void **state)
@@ -160,73 +62,14 @@ static void a_pf_with_something_new_at_each_question_keeps_nobody(void **state)
     atomic_store(&unruly.restless, true);
     mitigable_pf_range(&pf, 0, 1, true, true);
     give(0);
+    assert_true(quiet() < 32);
     for (unsigned i = 0; i < 10; i++)
         settle(0);
+    assert_true(quiet() < 11 * 32);
     vstack_vf_free(vfs[0]);
     give(0);
     atomic_store(&unruly.restless, false);
     settle(0);
-}
-
-/* ---- what was announced before is told before -------------------------------------------------------------------- */
-
-/* No update is pending at that moment: it remembers, and completes the next one at once. */
-static NTSTATUS power_and_remember(PVOID context, USHORT vf, DEVICE_POWER_STATE power, BOOLEAN wake)
-{
-    (void)vf, (void)power, (void)wake;
-    generic_pf_enter(context);
-    mitigable_pf_range(context, 0, 1, true, true);
-    atomic_store(&unruly.at_once, 1);
-    return generic_pf_leave(context);
-}
-
-/* Another thread has answered the first of two updates and is at the second's. */
-static void a_change_remembered_until_the_next_update_is_told_before_the_answer(void **state)
-{
-    struct asked asked;
-    KIRQL irql;
-    (void)state;
-    pf.pf.offer.SetVfPowerState = power_and_remember;
-    vstack_destroy(stack);
-    open_stack();
-    give(0);
-    atomic_store(&unruly.in_update, false);
-    atomic_store(&unruly.hold_update, true);
-    mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2); /* nothing has changed */
-    wait_until(&unruly.in_update);                     /* a worker is inside with the next one */
-    KeRaiseIrql(DISPATCH_LEVEL, &irql);
-    vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD3);
-    KeLowerIrql(irql);
-    while (!atomic_load(&unruly.at_once)) /* the callback is over */
-        sched_yield();
-    for (unsigned i = 0; i < 1000; i++)
-        sched_yield();
-    assert_int_equal(asked.done, 0);
-    atomic_store(&unruly.hold_update, false);
-    generic_pf_wait(&asked.done, 1);
-    assert_int_equal(count_of(0, 0), 1);
-    assert_int_equal(owners[0].told, 1);
-}
-
-/* A question that began before the change knows nothing of it. */
-static void a_question_under_way_is_not_the_answer(void **state)
-{
-    struct asked asked;
-    KIRQL irql;
-    (void)state;
-    pf.late = true;
-    give(0);
-    atomic_store(&unruly.in_count, false);
-    atomic_store(&unruly.hold_count, true);
-    mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2);
-    wait_until(&unruly.in_count);
-    KeRaiseIrql(DISPATCH_LEVEL, &irql);
-    vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD3);
-    KeLowerIrql(irql);
-    generic_pf_wait(&pf.lates, 1);
-    atomic_store(&unruly.hold_count, false);
-    generic_pf_wait(&asked.done, 1);
-    assert_int_equal(count_of(0, 0), 1);
 }
 
 /* ---- never ------------------------------------------------------------------------------------------------------- */
@@ -237,13 +80,13 @@ static void an_irp_kept_under_a_success_is_not_believed(void **state)
     (void)state;
     give(0);
     mitigable_pf_range(&pf, 2, 1, true, true);
-    keep(IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, STATUS_SUCCESS);
+    unruly_keep(IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, STATUS_SUCCESS);
     mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2);
-    wait_until_kept();
+    unruly_wait_until_kept();
     settle(0); /* nobody waits for it */
     assert_int_equal(count_of(0, 0), 0);
     memcpy(atomic_load(&pf.pf.kept)->AssociatedIrp.SystemBuffer, one_range, sizeof(one_range));
-    give_back(STATUS_SUCCESS, 24);
+    unruly_give_back(STATUS_SUCCESS, 24);
     settle(0);
     assert_int_equal(count_of(0, 0), 1);
 }
@@ -265,11 +108,11 @@ static void a_vf_is_freed_while_the_pf_keeps_its_irp(void **state)
     mitigable_pf_range(&pf, 2, 1, true, true);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         give(0);
-        keep(rows[i].code, rows[i].says);
+        unruly_keep(rows[i].code, rows[i].says);
         mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2);
-        wait_until_kept();
+        unruly_wait_until_kept();
         vstack_vf_free(vfs[0]);
-        give_back(STATUS_CANCELLED, 0);
+        unruly_give_back(STATUS_CANCELLED, 0);
         give(0);
         vstack_vf_free(vfs[0]);
     }
@@ -281,15 +124,15 @@ static void a_vf_whose_first_question_is_never_answered_is_not_given_out(void **
     (void)state;
     vstack_patience_set(stack, 10);
     for (unsigned i = 0; i < 2; i++) {
-        keep(IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, i ? STATUS_SUCCESS : STATUS_PENDING);
+        unruly_keep(IOCTL_SRIOV_QUERY_MITIGATED_RANGE_COUNT, i ? STATUS_SUCCESS : STATUS_PENDING);
         assert_int_equal(vstack_vf_allocate(stack, &options, &none), NDIS_STATUS_REQUEST_ABORTED);
         assert_null(none);
         assert_null(pf.pf.waiting[MITIGABLE_UPDATE(0)]);
-        give_back(STATUS_SUCCESS, 24);
+        unruly_give_back(STATUS_SUCCESS, 24);
     }
-    change(&pf.count_status, STATUS_PENDING); /* kept, and given back when it is cancelled */
+    unruly_change(&pf.count_status, STATUS_PENDING); /* kept, and given back when it is cancelled */
     assert_int_equal(vstack_vf_allocate(stack, &options, &none), NDIS_STATUS_REQUEST_ABORTED);
-    change(&pf.count_status, STATUS_SUCCESS);
+    unruly_change(&pf.count_status, STATUS_SUCCESS);
     give(0);
 }
 
@@ -301,10 +144,10 @@ static void a_count_that_is_never_answered_is_given_up(void **state)
     vstack_patience_set(stack, 1000);
     mitigable_pf_range(&pf, 2, 1, true, true);
     give(0);
-    change(&pf.count_status, STATUS_PENDING);
+    unruly_change(&pf.count_status, STATUS_PENDING);
     mitigable_pf_update(&pf, 0, 0, STATUS_SUCCESS, 2);
     generic_pf_wait(&pf.count_asks, 2);
-    change(&pf.count_status, STATUS_SUCCESS);
+    unruly_change(&pf.count_status, STATUS_SUCCESS);
     mitigable_pf_range(&pf, 3, 1, true, true);
     announce(0);
     assert_int_equal(pf.count_asks, 2);
@@ -331,14 +174,43 @@ static void a_stack_ends_whatever_ioctl_the_pf_keeps(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         vstack_destroy(stack);
-        keep(rows[i].code, rows[i].says);
+        unruly_keep(rows[i].code, rows[i].says);
         open_stack();
         vstack_patience_set(stack, 10);
         if (rows[i].code == IOCTL_SRIOV_EVENT_COMPLETE)
             generic_pf_event(&pf.pf, SriovEventPfQueryStopDevice);
         vstack_destroy(stack);
-        wait_until_kept();
-        give_back(STATUS_SUCCESS, 0);
+        unruly_wait_until_kept();
+        unruly_give_back(STATUS_SUCCESS, 0);
+        open_stack();
+    }
+}
+
+/* As it is cancelled, and not before. */
+static void *completes_when_cancelled(void *context)
+{
+    (void)context;
+    nt_enter(pf.pf.partition);
+    unruly_wait_until_kept();
+    while (!__atomic_load_n(&atomic_load(&pf.pf.kept)->Cancel, __ATOMIC_SEQ_CST))
+        sched_yield();
+    unruly_give_back(STATUS_CANCELLED, 0);
+    nt_enter(NULL);
+    return NULL;
+}
+
+static void a_stack_ends_while_what_it_cancelled_comes_back(void **state)
+{
+    static const ULONG codes[] = {IOCTL_SRIOV_NOTIFICATION, IOCTL_SRIOV_INVALIDATE_BLOCK};
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        pthread_t thread;
+        vstack_destroy(stack);
+        unruly_keep(codes[i % 2], STATUS_PENDING);
+        open_stack();
+        assert_int_equal(pthread_create(&thread, NULL, completes_when_cancelled, NULL), 0);
+        vstack_destroy(stack);
+        pthread_join(thread, NULL);
         open_stack();
     }
 }
@@ -447,6 +319,32 @@ static void questions_that_wait_keep_no_worker(void **state)
     crowd_out(others + 1);
 }
 
+/* Nor does the end of an event, which the PF driver has to take at once. */
+static void events_that_are_not_taken_keep_no_worker(void **state)
+{
+    const unsigned others = 32;
+    (void)state;
+    crowd_in(others + 1, 1);
+    for (unsigned i = 0; i < others; i++) {
+        vstack_vf_free(crowd[i][0]);
+        atomic_store(&pfs[i].pf.says, STATUS_PENDING);
+        atomic_store(&pfs[i].pf.keeps, IOCTL_SRIOV_EVENT_COMPLETE);
+        vstack_patience_set(stacks[i], 1);
+        generic_pf_event(&pfs[i].pf, SriovEventPfQueryStopDevice);
+    }
+    for (unsigned i = 0; i < others; i++) {
+        while (!atomic_load(&pfs[i].pf.kept))
+            sched_yield();
+    }
+    above_passive(reset_now, crowd[others][0], &resets[0]);
+    generic_pf_wait(&resets[0].done, 1);
+    for (unsigned i = 0; i < others; i++) {
+        atomic_store(&pfs[i].pf.keeps, 0);
+        generic_pf_complete(atomic_exchange(&pfs[i].pf.kept, NULL), STATUS_SUCCESS, 0);
+    }
+    crowd_out(others + 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up_unruly, tear_down)
 
 int main(void)
@@ -455,15 +353,15 @@ int main(void)
         CASE(the_first_ranges_are_known_although_the_update_completes_at_once),
         CASE(updates_that_all_complete_at_once_come_to_an_end),
         CASE(a_pf_with_something_new_at_each_question_keeps_nobody),
-        CASE(a_change_remembered_until_the_next_update_is_told_before_the_answer),
-        CASE(a_question_under_way_is_not_the_answer),
         CASE(an_irp_kept_under_a_success_is_not_believed),
         CASE(a_vf_is_freed_while_the_pf_keeps_its_irp),
         CASE(a_vf_whose_first_question_is_never_answered_is_not_given_out),
         CASE(a_count_that_is_never_answered_is_given_up),
         CASE(a_stack_ends_whatever_ioctl_the_pf_keeps),
+        CASE(a_stack_ends_while_what_it_cancelled_comes_back),
         cmocka_unit_test_setup(changes_of_more_pfs_than_workers_are_all_told, no_crowd),
         cmocka_unit_test_setup(questions_that_wait_keep_no_worker, no_crowd),
+        cmocka_unit_test_setup(events_that_are_not_taken_keep_no_worker, no_crowd),
     };
     return cmocka_run_group_tests_name("path / generic unruly", tests, NULL, NULL);
 }
