@@ -132,7 +132,7 @@ void vstack_mitigation_end(struct vstack_vf *vf)
 /* What was announced has arrived: an update is pending, or one was given to the PF driver since. */
 static bool has_heard(const struct vstack_mitigation *mitigation, uint64_t listens)
 {
-    return mitigation->pended || mitigation->deaf || mitigation->tired || mitigation->listens > listens ||
+    return mitigation->deaf || mitigation->tired || mitigation->listens > listens ||
            (mitigation->update->out && !mitigation->running);
 }
 

@@ -40,10 +40,37 @@ static void a_vf_is_given_out_whole_or_not_at_all(void **state)
     assert_true(calls >= 8); /* VF, view, ranges, the two IRPs, the work item */
 }
 
+/* The change is not lost with the answer. A worker may have asked before this thread did; hardly each time. */
+static void ranges_that_found_no_memory_are_asked_for_with_the_next_change_of_state(void **state)
+{
+    struct asked asked;
+    ULONG64 value;
+    unsigned tries = 1000;
+    (void)state;
+    pf.late = true;
+    give(0);
+    do {
+        vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD0);
+        generic_pf_wait(&asked.done, 1);
+        nt_drain_work(pf.pf.partition);
+        scarce_countdown = 1;
+        vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD3);
+        generic_pf_wait(&asked.done, 1);
+    } while (scarce_countdown && --tries);
+    assert_int_equal(scarce_countdown, 0);
+    nt_drain_work(pf.pf.partition);
+    assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_NOT_FOUND);
+    pf.late = false;
+    settle(0);
+    assert_int_equal(read_register(0, 0, 0, 4, &value), STATUS_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_vf_is_given_out_whole_or_not_at_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ranges_that_found_no_memory_are_asked_for_with_the_next_change_of_state, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests_name("path / generic no memory", tests, NULL, NULL);
 }

@@ -92,18 +92,20 @@ static void an_answer_from_before_the_change_is_not_the_answer(void **state)
     assert_int_equal(count_of(0, 0), 1);
 }
 
-/* Nobody waits for it, and it is asked about all the same. */
+/* Nobody waits for it, and it is asked about all the same. A worker may come before; hardly each time. */
 static void a_change_inside_the_last_question_is_not_lost(void **state)
 {
-    struct asked asked;
     (void)state;
     pf.late = true;
     give(0);
-    atomic_store(&unruly.changes, true);
-    vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD0);
-    generic_pf_wait(&asked.done, 1);
-    while (!count_of(0, 0))
-        sched_yield();
+    for (unsigned i = 0; i < 30; i++) {
+        struct asked asked;
+        atomic_store(&unruly.changes, true);
+        vstack_set_power(vfs[0], ready(&asked), NdisDeviceStateD0);
+        generic_pf_wait(&asked.done, 1);
+        while (!count_of(0, 0))
+            sched_yield();
+    }
 }
 
 /* The update that is just being given is the one that the PF driver completes at once. */

@@ -157,7 +157,7 @@ static NDIS_STATUS block(struct fake_pf *pf, PNDIS_OID_REQUEST request, bool wri
     pthread_mutex_lock(&pf->lock);
     if (write)
         memcpy(pf->block[p->VFId][p->BlockId], data, p->Length);
-    else
+    else if (pf->short_by < p->Length)
         memcpy(data, pf->block[p->VFId][p->BlockId], p->Length - pf->short_by);
     pthread_mutex_unlock(&pf->lock);
     if (!write)
