@@ -14,10 +14,10 @@ static NTSTATUS admit(struct gen_adapter *adapter, USHORT index, const VOID *nee
     return adapter->removed ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
 }
 
-/* Two callers may come first at once: one of them throws its VF away. */
+/* Two callers may come first at once: one of them throws its VF away, and has read nothing of it, for the other may have
+ * it in an FLR already. */
 static struct gen_vf *make_vf(struct gen_adapter *adapter, USHORT index)
 {
-    const struct nic_config config = gen_config_vf(adapter, index);
     struct gen_vf *vf = ExAllocatePoolZero(NonPagedPoolNx, sizeof(*vf), GEN_TAG), *found;
     UCHAR mac[NIC_MAC_LENGTH];
     KIRQL irql;
@@ -28,7 +28,6 @@ static struct gen_vf *make_vf(struct gen_adapter *adapter, USHORT index)
     vf->power = PowerDeviceD0;
     KeInitializeMutex(&vf->busy, 0);
     (VOID) ZwAllocateLocallyUniqueId(&vf->luid);
-    (VOID) nic_function_probe(&config, &vf->function);
     nic_vf_address(adapter->mac, index, mac);
     KeAcquireSpinLock(&adapter->lock, &irql);
     nic_mailbox_open(&vf->mailbox, mac, &adapter->link);
@@ -307,6 +306,8 @@ static NTSTATUS set_power(PVOID context, USHORT index, DEVICE_POWER_STATE state,
     }
     config = gen_config_vf(adapter, index);
     KeWaitForSingleObject(&vf->busy, Executive, KernelMode, FALSE, NULL);
+    if (!vf->function.express)
+        (VOID) nic_function_probe(&config, &vf->function);
     if (nic_function_power(&config, &vf->function, (USHORT)(state - PowerDeviceD0))) {
         vf->wake = wake != FALSE;
         set_state(adapter, vf, state, FALSE);
