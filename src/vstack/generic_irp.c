@@ -11,7 +11,7 @@
 
 enum { IRP_HERE, IRP_OUT, IRP_ARRIVING, IRP_LEFT }; /* with us; with the PF driver; completing; with it for good */
 
-static _Thread_local const struct vstack_irp *being_sent;
+static _Thread_local const void *sending_for; /* the owner of what this thread is just sending */
 
 void vstack_irp_discard(struct vstack_irp *sent)
 {
@@ -57,7 +57,7 @@ static NTSTATUS completed(PDEVICE_OBJECT device, PIRP irp, PVOID context)
     }
     pthread_mutex_lock(&generic->lock);
     sent->out = false;
-    sent->at_once = being_sent && being_sent->owner == sent->owner;
+    sent->at_once = owner && sending_for == owner;
     atomic_store(&sent->state, IRP_HERE);
     if (sent->back)
         work = sent->back(sent);
@@ -89,11 +89,11 @@ void vstack_irp_prepare(struct vstack_irp *sent, ULONG code, ULONG input, ULONG 
 void vstack_irp_send(struct vstack_irp *sent)
 {
     struct nt_partition *before = nt_enter(sent->partition);
-    const struct vstack_irp *outer = being_sent;
+    const void *outer = sending_for;
 
-    being_sent = sent;
+    sending_for = sent->owner;
     IofCallDriver(sent->generic->top, sent->irp);
-    being_sent = outer;
+    sending_for = outer;
     nt_enter(before);
 }
 
